@@ -1,0 +1,1 @@
+"""Audit and comparison of packed models."""

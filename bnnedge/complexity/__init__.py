@@ -1,0 +1,1 @@
+"""Measures of complexity, all read off packed words."""

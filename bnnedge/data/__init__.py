@@ -1,0 +1,1 @@
+"""Data sets: every one becomes whole-number inputs, labels and fixed splits."""

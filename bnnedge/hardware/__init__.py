@@ -1,0 +1,1 @@
+"""Boards: parts, resources, clocks."""

@@ -1,0 +1,1 @@
+"""Files and networks of others, and our own, as packed models."""

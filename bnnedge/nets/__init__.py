@@ -1,0 +1,1 @@
+"""Brevitas networks, all weights and activations 1 bit."""

@@ -1,0 +1,1 @@
+"""Bits, integer thresholds and the golden model. NumPy only."""

@@ -1,0 +1,43 @@
+# Sourced by the other scripts: makes .venv with the package in it, once, and again when the pins change.
+# Needs Python 3.11 or newer; installs Debian's python3-venv where that is missing and we may.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "bnnedge needs Python 3.11 or newer; found none on the path." >&2
+  echo "Hint: install it (Debian 12: apt-get install python3 python3-venv), or set PYTHON." >&2
+  return 1
+}
+
+apt_install() {  # apt_install PACKAGE...: as root or through sudo, else say what to do
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
+  if ! command -v apt-get >/dev/null \
+    || ! { DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -q "$@" >&2 \
+      || { "${as_root[@]}" apt-get update -q >&2 \
+        && DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -q "$@" >&2; }; }; then
+    echo "Could not install $*. Hint: as root, apt-get install $*" >&2
+    return 1
+  fi
+}
+
+ensure_env() {
+  local python stamp wanted
+  stamp=$venv/.bnnedge-installed
+  wanted=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return; fi
+  python=$(find_python)
+  if ! "$python" -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
+  echo "Installing bnnedge and its dependencies into $venv (about 1.4 GB, once) ..." >&2
+  "$python" -m venv --clear "$venv"
+  "$venv/bin/python" -m pip install -q --no-warn-script-location -c "$root/constraints.txt" -e "$root[dev]"
+  echo "$wanted" > "$stamp"
+}
