@@ -1,1 +1,78 @@
-"""The command line: one file a verb; parse, call, print."""
+"""The command line: one file a verb, imported when it runs; parse, call, print."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from bnnedge import __version__
+from bnnedge.errors import BnnedgeError
+
+__all__ = ["main"]
+
+# Verb: what it does. The module bnnedge.cli.<verb> holds a command named `command`. Help texts stand here
+# so that `bnnedge --help` imports none of them.
+_VERBS = {
+    "train": "Train a 1-bit network into a run directory.",
+    "audit": "Measure the complexity of a checkpoint's weight bits, layer by layer.",
+    "compare": "Show which bits flipped between checkpoints, and what became simpler.",
+    "export": "Write ONNX, QONNX, FINN graphs or a PYNQ build folder, each verified bit for bit.",
+}
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb's module when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Verbs in the order in which one uses them."""
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb's command."""
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"bnnedge.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(cls=_Verbs, subcommand_metavar="VERB ...", context_settings={"max_content_width": 110})
+@click.version_option(__version__, prog_name="bnnedge")
+@click.option("--traceback", is_flag=True, help="On an error, show where in bnnedge it was raised.")
+def _group(traceback: bool) -> None:
+    """From a fully 1-bit neural network to an FPGA, with the complexity of its weights measured on the way.
+
+    \b
+    bnnedge train                     train the embedded default into runs/0001-digits-tfc
+    bnnedge audit                     audit its best checkpoint
+    bnnedge compare                   what its training changed
+    bnnedge export --target pynq      a verified build folder for FINN
+    """  # noqa: D301 (the escape is click's)
+
+
+def main() -> None:
+    """Run the command line; errors are two lines on stderr and a stable exit code (see bnnedge.errors)."""
+    show_traceback = "--traceback" in sys.argv[1:]
+    try:
+        _group.main(standalone_mode=False, prog_name="bnnedge")
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BnnedgeError as error:
+        if show_traceback:
+            raise
+        click.echo(f"Error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"Hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)

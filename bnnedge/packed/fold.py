@@ -65,7 +65,8 @@ class Affine:
     def __call__(self, preactivations: NDArray[np.int32]) -> Float32:
         """(..., outputs) whole numbers below 2^24 to float32 of the same shape."""
         product = preactivations.astype(np.float32) * self.scale
-        return np.add(product, self.offset, dtype=np.float32)
+        logits: Float32 = np.add(product, self.offset, dtype=np.float32)
+        return logits
 
 
 @dataclass(frozen=True, eq=False)

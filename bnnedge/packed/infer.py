@@ -7,6 +7,7 @@ slice's pre-activations stay in cache and memory stays bounded however many samp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def check_inputs(encoding: InputEncoding, inputs: NDArray[np.generic]) -> NDArra
             f"inputs run from {inputs.min()} to {inputs.max()}, "
             f"but the model was trained on 0 … {encoding.maximum}"
         )
-    return inputs.reshape(len(inputs), -1).astype(np.uint8, copy=False)
+    return inputs.reshape(len(inputs), encoding.features).astype(np.uint8, copy=False)
 
 
 def _prediction(model: PackedModel, scores: Int32) -> Prediction:
@@ -96,7 +97,7 @@ def _forward(model: PackedModel, inputs: NDArray[np.uint8]) -> list[Int32]:
     else:
         preactivation = _bit_planes(inputs, model.encoding.maximum, model.layers[0].weights)
     preactivations = [preactivation]
-    for before, layer in zip(model.layers, model.layers[1:], strict=False):
+    for before, layer in pairwise(model.layers):
         preactivations.append(_xnor_popcount(_activations(before, preactivations[-1]), layer.weights))
     return preactivations
 
@@ -124,4 +125,5 @@ def _bit_planes(inputs: NDArray[np.uint8], maximum: int, weights: PackedMatrix) 
             positive += np.bitwise_count(bits[:, word, None] & weights.words[None, :, word]).astype(
                 np.int32
             ) << np.int32(plane)
-    return 2 * positive - inputs.sum(axis=1, dtype=np.int32)[:, None]
+    everything: Int32 = inputs.sum(axis=1, dtype=np.int32)
+    return 2 * positive - everything[:, None]

@@ -1,0 +1,76 @@
+"""``bnnedge export``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnedge.cli.options import data_dir_option, newest_or, runs_option
+from bnnedge.data.registry import load_dataset
+from bnnedge.errors import DataError
+from bnnedge.exporters import export
+from bnnedge.importers.load import resolve
+from bnnedge.packed.file import load_packed
+from bnnedge.packed.model import PackedModel
+from bnnedge.runs.config import parse_data_config
+
+
+@click.command("export")
+@click.argument("checkpoint", required=False)
+@click.option(
+    "--target",
+    type=click.Choice(["onnx", "qonnx", "finn", "pynq"]),
+    required=True,
+    help="ONNX for onnxruntime, QONNX, FINN-ONNX, or a whole FINN build folder for a PYNQ board.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to make; default: export-TARGET in the run."
+)
+@click.option(
+    "--board", default="Pynq-Z1", show_default=True, help="For pynq: which board (see hw/boards.toml)."
+)
+@click.option("--fps", type=click.IntRange(min=1), help="For pynq: frames a second that FINN should reach.")
+@click.option(
+    "--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images to verify on."
+)
+@data_dir_option
+@runs_option
+def command(
+    checkpoint: str | None,
+    target: str,
+    out: Path | None,
+    board: str,
+    fps: int | None,
+    samples: int,
+    data_dir: Path | None,
+    runs: Path,
+) -> None:
+    """Write a graph or a build folder, and verify it bit for bit before saying so.
+
+    CHECKPOINT is a packed .safetensors file, a run directory (its best checkpoint is meant) or a preset that
+    comes trained; without one, the newest run. What was written is run on test images of the data set that
+    the network was trained on, and every layer is compared with the golden model.
+    """
+    source = newest_or(checkpoint, runs)
+    path = resolve(source)
+    model = load_packed(path)
+    if out is None:
+        in_run = (Path(source) / "checkpoints").is_dir()
+        out = Path(source) / f"export-{target}" if in_run else Path(f"{path.parent.name}-{target}")
+    report = export(model, target, out, inputs=_test_images(model, data_dir)[:samples], board=board, fps=fps)
+    click.echo(str(report))
+
+
+def _test_images(model: PackedModel, data_dir: Path | None) -> NDArray[np.uint8]:
+    """The test split of the data set that the model says it was trained on."""
+    table = model.provenance.get("data")
+    if not isinstance(table, dict):
+        raise DataError(
+            "the checkpoint does not say which data it was trained on", "export a checkpoint of bnnedge train"
+        )
+    config = parse_data_config(table)
+    return load_dataset(**dataclasses.asdict(config), data_dir=data_dir).test.inputs

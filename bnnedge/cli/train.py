@@ -1,0 +1,120 @@
+"""``bnnedge train``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bnnedge.cli.options import data_dir_option, runs_option
+from bnnedge.errors import ConfigError
+from bnnedge.runs.config import Config, load_config, override
+from bnnedge.runs.directory import RunDirectory, newest_run, next_run
+
+DEFAULT = "digits-tfc"
+
+
+@click.command("train")
+@click.argument("config", required=False)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Run directory; default: a new number in --runs."
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Same as --set training.epochs=N.")
+@click.option("--seed", type=click.IntRange(min=0), help="Same as --set training.seed=N.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting; may be repeated."
+)
+@click.option("--resume", is_flag=True, help="Go on with --out, or with the newest run.")
+@data_dir_option
+@runs_option
+def command(
+    config: str | None,
+    out: Path | None,
+    epochs: int | None,
+    seed: int | None,
+    settings: tuple[str, ...],
+    resume: bool,
+    data_dir: Path | None,
+    runs: Path,
+) -> None:
+    """Train a network whose weights and activations are all 1 bit.
+
+    CONFIG is a preset or a TOML file; without one, the embedded default (8x8 digits) is trained.
+    The run directory gets config.toml, metrics.jsonl, a packed checkpoint for each epoch, and run.json.
+    A run that was interrupted goes on with --resume, to the same bits as if it had not been.
+    """
+    changes = [*settings]
+    changes += [f"training.epochs={epochs}"] if epochs is not None else []
+    changes += [f"training.seed={seed}"] if seed is not None else []
+    if resume:
+        if config is not None or changes:
+            raise ConfigError(
+                "a resumed run keeps its configuration", "leave out CONFIG, --set, --epochs and --seed"
+            )
+        run = RunDirectory.open(out) if out is not None else newest_run(runs)
+        resolved = run.config()
+    else:
+        resolved = override(load_config(config or DEFAULT), changes)
+
+    from bnnedge.data.registry import load_dataset
+
+    data = load_dataset(**dataclasses.asdict(resolved.data), data_dir=data_dir)
+    if not resume:
+        run = RunDirectory.create(out, resolved) if out is not None else next_run(runs, resolved)
+    click.echo(
+        f"{resolved.name}: {data.name}, {len(data.train.labels):,} training, {len(data.validation.labels):,} "
+        f"validation, {len(data.test.labels):,} test samples{'' if data.verified else ' (unverified files)'}"
+    )
+
+    from bnnedge.training.loop import train
+
+    try:
+        with _progress(resolved) as show:
+            summary = train(resolved, data, run, show)
+    except KeyboardInterrupt:
+        click.echo(f"Go on with: bnnedge train --resume --out {run.path}", err=True)
+        raise
+    best, test = summary["best"], summary["test"]
+    click.echo(
+        f"best epoch {best['epoch']}: validation {best['validation_accuracy']:.2%}, "
+        f"test {test['accuracy']:.2%} of {test['samples']:,} (packed model)"
+    )
+    click.echo(f"run directory: {run.path}")
+
+
+@contextlib.contextmanager
+def _progress(config: Config) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A bar with the newest figures on a terminal; one plain line an epoch elsewhere."""
+    console = Console()
+    epochs = config.training.epochs
+    if not console.is_terminal:
+        yield lambda record: click.echo(f"epoch {record['epoch']}/{epochs}  {_figures(record)}")
+        return
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=epochs)
+
+        def show(record: dict[str, Any]) -> None:
+            progress.update(task, completed=record["epoch"], description=_figures(record))
+
+        yield show
+
+
+def _figures(record: dict[str, Any]) -> str:
+    bdm = record["bdm"]["all"]
+    return (
+        f"loss {record['train_loss']:.4f}  train {record['train_accuracy']:.2%}  "
+        f"validation {record['validation_accuracy']:.2%}  "
+        f"BDM {'–' if bdm is None else format(bdm, ',.0f')} bits  {record['seconds']:.2f} s"
+    )

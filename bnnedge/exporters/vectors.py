@@ -1,0 +1,69 @@
+"""Test vectors of a build folder: the inputs that FINN runs between its steps, and the labels it must get."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnedge.errors import FileError, VerificationError
+from bnnedge.files import write_atomically
+from bnnedge.packed.model import PackedModel
+
+__all__ = ["EXPECTED", "INPUT", "check_vectors", "write_vectors"]
+
+INPUT = "input.npy"
+EXPECTED = "expected_output.npy"
+SAMPLES = 10  # FINN simulates each one in C++ and in RTL: minutes, where the graph's own check has them all
+
+
+def write_vectors(folder: Path, model: PackedModel, inputs: NDArray[np.uint8]) -> None:
+    """Write the first inputs, (N, features) float32, and their labels, (N, 1) int64."""
+    chosen = inputs[:SAMPLES]
+    _save(folder / INPUT, chosen.astype(np.float32))
+    _save(folder / EXPECTED, model.predict(chosen).labels[:, None])
+
+
+def check_vectors(folder: Path, model: PackedModel) -> None:
+    """Compare the stored labels with the golden model's.
+
+    Raises:
+        VerificationError: a label differs.
+        FileError: the arrays are damaged, or do not fit the model or one another.
+    """
+    inputs, expected = _load(folder / INPUT), _load(folder / EXPECTED)
+    whole = (inputs >= 0) & (inputs <= model.encoding.maximum) & (inputs == np.floor(inputs))
+    if inputs.ndim != 2 or inputs.shape[1] != model.encoding.features or not whole.all():
+        raise FileError(
+            f"{folder / INPUT} holds {inputs.dtype} of shape {inputs.shape}, not samples of this model",
+            f"expected (N, {model.encoding.features}) whole numbers 0 … {model.encoding.maximum}",
+        )
+    labels = model.predict(inputs.astype(np.uint8)).labels[:, None]
+    if expected.shape != labels.shape:
+        raise FileError(f"{folder / EXPECTED} is of shape {expected.shape}, expected {labels.shape}")
+    if (wrong := np.flatnonzero(expected != labels)).size:
+        sample = int(wrong[0])
+        raise VerificationError(
+            f"{folder / EXPECTED}: label of sample {sample} is {expected[sample, 0]}, "
+            f"but the golden model has {labels[sample, 0]}",
+            "export the folder again",
+        )
+
+
+def _save(path: Path, array: NDArray[np.generic]) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())
+
+
+def _load(path: Path) -> NDArray[Any]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise FileError(f"{path} is no whole .npy file: {error}", "export the folder again") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+        raise FileError(f"{path} holds no numbers", "export the folder again")
+    return array

@@ -1,0 +1,217 @@
+"""Every artefact is run and compared with the golden model, layer by layer, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnedge.errors import DataError, FileError, VerificationError
+from bnnedge.exporters.execution import GraphFile, Stages, read_graph, run_as_shipped, run_batch
+from bnnedge.exporters.graph import LABEL, LOGITS, parameters, preactivation, weight
+from bnnedge.exporters.manifest import MANIFEST, check_files, read_manifest
+from bnnedge.exporters.vectors import check_vectors
+from bnnedge.packed.file import digest, load_packed
+from bnnedge.packed.infer import check_inputs, trace
+from bnnedge.packed.model import PackedModel
+
+__all__ = ["Verification", "verify"]
+
+SLICE = 1024  # samples at a time: bounds memory however many there are
+
+UInt8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """An artefact that computes what the golden model computes.
+
+    Attributes:
+        artefact: the file or folder.
+        kind: ``onnx``, ``qonnx``, ``finn`` or ``pynq``.
+        samples: number of inputs that it was run on.
+        layers: names of the layers whose pre-activations were compared, in model order.
+        digest: SHA-256 of what the model computes.
+    """
+
+    artefact: Path
+    kind: str
+    samples: int
+    layers: tuple[str, ...]
+    digest: str
+
+    def __str__(self) -> str:
+        layers = f"{len(self.layers)} layer{'s' if len(self.layers) > 1 else ''}"
+        return (
+            f"{self.artefact} ({self.kind}) equals the golden model {self.digest[:12]} bit for bit: "
+            f"{layers} and the output, on {self.samples:,} samples"
+        )
+
+
+def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
+    """Run a graph, or the graph of an export folder, and compare every layer with the golden model.
+
+    Each layer's whole-number pre-activations, the logits and the labels of every sample must be equal, then
+    every weight and threshold in the file, which catches what the samples do not reach; then the file as it
+    is, without intermediate tensors made visible (QONNX and FINN-ONNX: on one sample, their batch).
+
+    Args:
+        artefact: an ``.onnx`` file or a folder that ``export`` wrote.
+        model: what it should compute.
+        inputs: (samples, features) whole numbers 0 … ``model.encoding.maximum``.
+
+    Raises:
+        VerificationError: names the first layer in model order, the neuron and the sample that differ.
+        FileError: the artefact is missing, damaged, or not one of ours.
+        DataError: the inputs are empty or do not fit the model's encoding.
+    """
+    inputs = check_inputs(model.encoding, inputs)
+    if not len(inputs):
+        raise DataError("no inputs to verify on", "give at least one sample")
+    path, kind = artefact, ""
+    if artefact.is_dir():
+        kind = _check_folder(artefact, model)
+        path = artefact / "model.onnx"
+    graph = read_graph(path)
+    if kind and graph.kind != {"pynq": "finn"}.get(kind, kind):
+        raise FileError(f"{artefact} should hold a graph for {kind}, but holds one for {graph.kind}")
+    _check_graph(graph, model, inputs)
+    names = tuple(layer.name for layer in model.layers)
+    return Verification(artefact, kind or graph.kind, len(inputs), names, digest(model))
+
+
+def _check_folder(folder: Path, model: PackedModel) -> str:
+    """Compare what lies beside the graph with the manifest and the model; gives back the target."""
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    if manifest.target == "pynq":
+        stored = digest(load_packed(folder / "checkpoint.safetensors"))
+        if stored != manifest.digest:
+            raise VerificationError(
+                f"{folder}: checkpoint.safetensors is model {stored[:12]}, "
+                f"{MANIFEST} says {manifest.digest[:12]}",
+                "export the folder again",
+            )
+        check_vectors(folder, model)
+    return manifest.target
+
+
+def _check_graph(graph: GraphFile, model: PackedModel, inputs: UInt8) -> None:
+    reference = model.canonical()
+    _check_layers(graph, model)
+    names = [preactivation(layer) for layer in reference.layers]
+    names += [name for name in (LOGITS, LABEL) if name in graph.tensors]
+    _compare_runs(graph, model, inputs, lambda part: run_batch(graph, part, names))
+    _compare_parameters(graph, model)
+    shipped = inputs if graph.kind == "onnx" else inputs[:1]
+    _compare_runs(graph, model, shipped, lambda part: run_as_shipped(graph, part))
+
+
+def _check_layers(graph: GraphFile, model: PackedModel) -> None:
+    for layer in model.layers:
+        stored = graph.parameters.get(weight(layer))
+        shape = (layer.inputs, layer.outputs)
+        if stored is None or stored.shape != shape or preactivation(layer) not in graph.tensors:
+            raise VerificationError(
+                f"{graph.path} has no layer {layer.name} of "
+                f"{layer.inputs} inputs and {layer.outputs} neurons",
+                _hint(graph, model),
+            )
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """The first place where a stage differs; ``order`` is the stage's place in the network."""
+
+    order: int
+    stage: str
+    sample: int
+    neuron: int
+    actual: object
+    expected: object
+
+    def __str__(self) -> str:
+        layer, _, suffix = self.stage.rpartition(".")
+        if self.stage == LABEL:
+            place = f"label of sample {self.sample}"
+        elif self.stage == LOGITS:
+            place = f"logits, class {self.neuron}, sample {self.sample}"
+        else:
+            place = f"layer {layer}, neuron {self.neuron}, sample {self.sample}: {suffix}"
+        return f"{place} is {self.actual}, but the golden model has {self.expected}"
+
+
+def _compare_runs(
+    graph: GraphFile, model: PackedModel, inputs: UInt8, run: Callable[[UInt8], Stages]
+) -> None:
+    reference = model.canonical()
+    first: _Difference | None = None
+    for start in range(0, len(inputs), SLICE):
+        part = inputs[start : start + SLICE]
+        found = _first_difference(run(part), _golden_stages(reference, part), start)
+        if found is not None and (first is None or found.order < first.order):
+            first = found
+    if first is not None:
+        raise VerificationError(f"{graph.path} ({graph.kind}): {first}", _hint(graph, model))
+
+
+def _golden_stages(reference: PackedModel, inputs: UInt8) -> Stages:
+    """What each stage must be, (samples, width), in model order."""
+    sums, prediction = trace(reference, inputs)
+    stages: Stages = {preactivation(layer): a for layer, a in zip(reference.layers, sums, strict=True)}
+    return stages | {LOGITS: prediction.logits, LABEL: prediction.labels[:, None]}
+
+
+def _first_difference(actual: Stages, golden: Stages, start: int) -> _Difference | None:
+    for order, (stage, expected) in enumerate(golden.items()):
+        if stage not in actual:
+            continue
+        values = actual[stage]
+        if values.size != expected.size:
+            raise VerificationError(
+                f"{stage} is of shape {values.shape}, but the golden model has {expected.shape}",
+                "the graph was changed since it was exported; export it again",
+            )
+        values = values.reshape(expected.shape)
+        wrong = values != expected
+        if values.dtype == expected.dtype == np.float32:  # −0.0 equals 0.0, but not bit for bit
+            wrong = values.view(np.uint32) != expected.view(np.uint32)
+        if wrong.any():
+            sample, neuron = (int(index) for index in np.argwhere(wrong)[0])
+            there, here = values[sample, neuron], expected[sample, neuron]
+            return _Difference(order, stage, start + sample, neuron, there, here)
+    return None
+
+
+def _compare_parameters(graph: GraphFile, model: PackedModel) -> None:
+    """What no sample reached: a threshold that none fell on, a weight of an input that was always 0."""
+    for name, expected in parameters(model.canonical()).items():
+        stored = graph.parameters.get(name)
+        if stored is None:
+            continue
+        values = stored if expected.ndim == 2 else stored.reshape(-1)
+        if expected.size == 1:
+            expected = np.broadcast_to(expected, values.shape)
+        if values.shape != expected.shape:
+            raise VerificationError(
+                f"{graph.path}: {name} is of shape {values.shape}, not {expected.shape}", _hint(graph, model)
+            )
+        if len(wrong := np.argwhere(values != expected)):
+            *source, neuron = (int(index) for index in wrong[0])
+            place = f"neuron {neuron}" + (f", input {source[0]}" if source else "")
+            there, here = values[tuple(wrong[0])], expected[tuple(wrong[0])]
+            raise VerificationError(
+                f"{graph.path} ({graph.kind}): {name}, {place}: is {there}, but the model has {here}; "
+                "no sample showed it",
+                _hint(graph, model),
+            )
+
+
+def _hint(graph: GraphFile, model: PackedModel) -> str:
+    own = digest(model)
+    if graph.digest != own:
+        return f"the file was made from model {graph.digest[:12] or '?'}, this one is {own[:12]}"
+    return "the file was changed since it was exported; export it again"

@@ -1,0 +1,70 @@
+"""Boards: parts, resources and clocks, read from ``hw/boards.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+
+from bnnedge.errors import ConfigError
+from bnnedge.share import share
+
+__all__ = ["Board", "board", "boards"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board that a network can be built for.
+
+    Attributes:
+        name: as people write it.
+        part: the FPGA, as Vivado names it.
+        finn_board: the board, as FINN names it.
+        shell_flow_type: how FINN wraps the accelerator.
+        lut: 6-input look-up tables of the programmable logic.
+        ff: flip-flops.
+        bram36: block RAMs of 36 Kbit.
+        clock_mhz: the clock that a build asks for.
+        note: who supports the board today.
+    """
+
+    name: str
+    part: str
+    finn_board: str
+    shell_flow_type: str
+    lut: int
+    ff: int
+    bram36: int
+    clock_mhz: float
+    note: str
+
+    @property
+    def clock_period_ns(self) -> float:
+        """Length of a clock cycle in nanoseconds."""
+        return 1000 / self.clock_mhz
+
+
+@cache
+def boards() -> tuple[Board, ...]:
+    """All boards, in the file's order."""
+    with (share("hw") / "boards.toml").open("rb") as handle:
+        return tuple(Board(**table) for table in tomllib.load(handle)["board"])
+
+
+def board(name: str) -> Board:
+    """The board of a name, in any case.
+
+    Raises:
+        ConfigError: no board is called that.
+
+    >>> board("pynq-z1").part
+    'xc7z020clg400-1'
+    """
+    known = {candidate.name.lower(): candidate for candidate in boards()}
+    if name.lower() in known:
+        return known[name.lower()]
+    closest = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    meant = f"did you mean {known[closest[0]].name}? " if closest else ""
+    names = ", ".join(candidate.name for candidate in boards())
+    raise ConfigError(f"unknown board {name!r}", f"{meant}known: {names}")

@@ -1,0 +1,102 @@
+"""Everything a resumed training needs, in one file: latent weights, batch-norm, Adam, and where it stood."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from bnnedge.errors import FileError
+from bnnedge.files import write_atomically
+
+__all__ = ["Standing", "load_state", "save_state"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a training has come, and what it has found.
+
+    Attributes:
+        epoch: epochs finished.
+        step: optimiser steps done.
+        best_epoch: the epoch that the best checkpoint is of.
+        best_step: the step of that checkpoint.
+        best_accuracy: its validation accuracy, 0 to 1.
+        best_loss: its validation loss, which decides between equal accuracies.
+        lowest_loss: the smallest validation loss so far, for patience.
+        stale_epochs: epochs since then.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_step: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = 0.0
+    lowest_loss: float | None = None
+    stale_epochs: int = 0
+
+    def after_epoch(self, step: int, accuracy: float, loss: float) -> Standing:
+        """The standing once another epoch has ended with this validation accuracy and loss."""
+        lower = self.lowest_loss is None or loss < self.lowest_loss
+        following = dataclasses.replace(
+            self,
+            epoch=self.epoch + 1,
+            step=step,
+            lowest_loss=loss if lower else self.lowest_loss,
+            stale_epochs=0 if lower else self.stale_epochs + 1,
+        )
+        if (accuracy, -loss) <= (self.best_accuracy, -self.best_loss):
+            return following
+        return dataclasses.replace(
+            following, best_epoch=following.epoch, best_step=step, best_accuracy=accuracy, best_loss=loss
+        )
+
+
+def save_state(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, standing: Standing) -> None:
+    """Write the state, atomically.
+
+    Raises:
+        OutputError: the place cannot be written.
+    """
+    tensors = {f"net.{name}": tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": tensor.detach().cpu() for name, tensor in moments.items()}
+    description = {"schema": SCHEMA, **dataclasses.asdict(standing)}
+    metadata = {"bnnedge.state": json.dumps(description, sort_keys=True)}
+    write_atomically(path, safetensors.torch.save({k: t.contiguous() for k, t in tensors.items()}, metadata))
+
+
+def load_state(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer) -> Standing:
+    """Put a saved state into a network and an optimiser of the same configuration.
+
+    Raises:
+        FileError: damaged, or of another network.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})["bnnedge.state"])
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if description.pop("schema") != SCHEMA:
+            raise FileError(f"{path} is not of schema {SCHEMA}")
+        net.load_state_dict({name[4:]: t for name, t in tensors.items() if name.startswith("net.")})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("adam."):
+                _, index, key = name.split(".")
+                moments.setdefault(int(index), {})[key] = tensor
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        return Standing(**description)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        raise FileError(
+            f"cannot resume from {path}: {error}", "the state is damaged or of another network; train anew"
+        ) from error

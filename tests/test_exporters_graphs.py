@@ -1,0 +1,220 @@
+"""Graphs against plain arithmetic, run in onnxruntime and qonnx directly, not through our verification."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.util.cleanup import cleanup_model
+
+import bnnedge
+from bnnedge.exporters.finn import needs_head, to_finn
+from bnnedge.exporters.onnx import to_onnx
+from bnnedge.exporters.qonnx import to_qonnx
+from bnnedge.packed.file import digest
+from bnnedge.packed.fold import Affine
+from bnnedge.packed.model import PackedModel
+from tests.networks import packed_models, random_inputs, random_model
+
+MAKERS = {"onnx": to_onnx, "qonnx": to_qonnx, "finn": to_finn}
+makers = pytest.mark.parametrize("target", MAKERS)
+few = settings(max_examples=15, deadline=None)
+sizes = st.integers(1, 9)
+
+
+def plain_logits(model: PackedModel, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The network as trained (not its canonical form), by integer matrix products."""
+    encoding = model.encoding
+    values = inputs.astype(np.int64)
+    if encoding.kind == "bipolar":
+        values = np.where(inputs >= encoding.threshold, 1, -1)
+    for layer in model.layers:
+        values = values @ layer.weights.to_signs().astype(np.int64).T
+        if layer.thresholds is not None:
+            upright = values * layer.thresholds.directions.astype(np.int64)
+            values = np.where(upright >= layer.thresholds.values, 1, -1)
+    logits: NDArray[np.float32] = values.astype(np.float32) * model.head.scale + model.head.offset
+    return logits
+
+
+def in_onnxruntime(proto: onnx.ModelProto, inputs: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"image": inputs}), strict=True))
+
+
+def in_qonnx(wrapper: ModelWrapper, sample: NDArray[np.uint8]) -> NDArray[np.float32]:
+    name = wrapper.graph.input[0].name
+    outputs = execute_onnx(wrapper, {name: sample[None].astype(np.float32)})
+    first: NDArray[np.float32] = next(iter(outputs.values()))
+    return first
+
+
+@few
+@given(packed_models(), sizes)
+def test_onnx_computes_the_network(model: PackedModel, samples: int) -> None:
+    inputs = random_inputs(model, samples)
+    outputs = in_onnxruntime(to_onnx(model), inputs)
+    expected = plain_logits(model, inputs)
+    assert outputs["logits"].tobytes() == expected.tobytes()
+    assert outputs["label"].dtype == np.int64
+    assert outputs["label"].tolist() == expected.argmax(axis=1).tolist()
+
+
+@few
+@given(packed_models())
+def test_qonnx_computes_the_network_and_survives_cleanup(model: PackedModel) -> None:
+    wrapper = ModelWrapper(to_qonnx(model))
+    clean = cleanup_model(ModelWrapper(to_qonnx(model)))
+    for sample in random_inputs(model, 2):
+        expected = plain_logits(model, sample[None]).tobytes()
+        assert in_qonnx(wrapper, sample).tobytes() == expected
+        assert in_qonnx(clean, sample).tobytes() == expected
+
+
+@few
+@given(packed_models())
+def test_finn_onnx_computes_the_network(model: PackedModel) -> None:
+    wrapper = ModelWrapper(to_finn(model))
+    for sample in random_inputs(model, 2):
+        label = in_qonnx(wrapper, sample)
+        assert label.shape == (1, 1)
+        assert label.item() == plain_logits(model, sample[None]).argmax()
+
+
+@makers
+def test_files_are_alike_and_say_where_they_come_from(target: str) -> None:
+    model = random_model(1, (20, 9, 3))
+    proto = MAKERS[target](model)
+    onnx.checker.check_model(proto, full_check=target == "onnx")
+    assert proto.ir_version == 8
+    assert {entry.domain: entry.version for entry in proto.opset_import}[""] == 13
+    properties = {entry.key: entry.value for entry in proto.metadata_props}
+    assert properties["bnnedge.digest"] == digest(model)
+    assert properties["bnnedge.version"] == bnnedge.__version__
+    assert properties["bnnedge.target"] == target
+    assert json.loads(properties["bnnedge.provenance"]) == model.provenance
+    assert proto.SerializeToString() == MAKERS[target](random_model(1, (20, 9, 3))).SerializeToString()
+    nodes = [node.name for node in proto.graph.node]
+    assert len(set(nodes)) == len(nodes)
+    assert all(node.name.startswith(f"{node.op_type}:") for node in proto.graph.node)
+    tensors = {name for node in proto.graph.node for name in node.output}
+    assert {"fc1.preactivation", "fc1.activation", "fc2.preactivation"} <= tensors
+
+
+@makers
+def test_layer_names_never_meet_tensor_names(target: str) -> None:
+    names = ("image", "image.activation", "logits", "label", "one")
+    model = random_model(2, (12, 8, 7, 6, 5, 4), names=names, head="per-class")
+    proto = MAKERS[target](model)
+    made = [name for node in proto.graph.node for name in node.output]
+    made += [tensor.name for tensor in proto.graph.initializer] + ["image"]
+    assert len(set(made)) == len(made)
+    inputs = random_inputs(model, 3)
+    expected = plain_logits(model, inputs).argmax(axis=1)
+    if target == "onnx":
+        assert in_onnxruntime(proto, inputs)["label"].tolist() == expected.tolist()
+    else:
+        outputs = [in_qonnx(ModelWrapper(proto), sample) for sample in inputs]
+        labels = [output.argmax() if target == "qonnx" else output.item() for output in outputs]
+        assert labels == expected.tolist()
+
+
+def test_onnx_has_standard_operators_and_a_free_batch() -> None:
+    proto = to_onnx(random_model(3, (20, 9, 3)))
+    assert {node.domain for node in proto.graph.node} == {""}
+    (image,) = proto.graph.input
+    assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert [dim.dim_param or dim.dim_value for dim in image.type.tensor_type.shape.dim] == ["N", 20]
+    assert [output.name for output in proto.graph.output] == ["logits", "label"]
+
+
+def test_onnx_keeps_a_wide_head_exact_where_onnxruntime_would_fold_a_scalar() -> None:
+    """With one scalar, onnxruntime 1.31 makes MatMul and Mul one, and two thirds of these logits are off."""
+    model = random_model(4, (5000, 10))
+    inputs = random_inputs(model, 50)
+    outputs = in_onnxruntime(to_onnx(model), inputs)
+    assert outputs["logits"].tobytes() == plain_logits(model, inputs).tobytes()
+
+
+@pytest.mark.parametrize("target", ["qonnx", "finn"])
+def test_fpga_graphs_are_static_and_annotated(target: str) -> None:
+    model = random_model(5, (300, 9, 5, 3))
+    wrapper = ModelWrapper(MAKERS[target](model))
+    assert wrapper.get_tensor_shape("image") == [1, 300]
+    assert wrapper.get_tensor_datatype("image") == DataType["UINT8"]
+    assert wrapper.check_all_tensor_shapes_specified()
+    for name in ("image_bipolar", "fc1.activation", "fc2.activation"):
+        assert wrapper.get_tensor_datatype(name) == DataType["BIPOLAR"]
+    weights = "fc1.weight/bipolar" if target == "qonnx" else "fc1.weight"
+    assert wrapper.get_tensor_datatype(weights) == DataType["BIPOLAR"]
+    assert wrapper.get_tensor_shape(weights) == [300, 9]
+
+
+def test_finn_onnx_is_what_finn_asks_for() -> None:
+    model = random_model(6, (300, 40, 5, 3))
+    wrapper = ModelWrapper(to_finn(model))
+    kinds = [node.op_type for node in wrapper.graph.node]
+    assert kinds == ["MultiThreshold", *["MatMul", "MultiThreshold"] * 2, "MatMul", "TopK"]
+    for node in wrapper.get_nodes_by_op_type("MultiThreshold"):
+        attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
+        assert node.domain == "qonnx.custom_op.general"
+        assert attributes == {
+            "out_dtype": b"BIPOLAR",
+            "out_scale": 2.0,
+            "out_bias": -1.0,
+            "data_layout": b"NCHW",
+        }
+        values = wrapper.get_initializer(node.input[1])
+        datatype = wrapper.get_tensor_datatype(node.input[1])
+        assert values.shape in {(1, 1), (model.layers[0].outputs, 1), (model.layers[1].outputs, 1)}
+        assert datatype.is_integer()
+        assert datatype.allowed(values).all()
+    # 300 inputs: thresholds run from −300 to 302, which takes ten bits and a sign.
+    assert wrapper.get_tensor_datatype("fc1.threshold") == DataType["INT10"]
+    assert [output.name for output in wrapper.graph.output] == ["label"]
+    assert wrapper.get_initializer(wrapper.graph.node[-1].input[1]).tolist() == [1]
+
+
+def test_thresholds_lie_on_the_lattice_of_the_sums() -> None:
+    model = random_model(7, (33, 20, 10, 3))
+    constants = {t.name: numpy_helper.to_array(t) for t in to_finn(model).graph.initializer}
+    assert set(constants["fc1.threshold"].ravel() % 2) == {1}
+    assert set(constants["fc2.threshold"].ravel() % 2) == {0}
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "needed"),
+    [
+        ([0.5], [-3.0], False),
+        ([-0.5], [0.0], True),
+        ([0.0], [0.0], True),
+        ([1e-9], [1.0], True),  # positive, but rounds every logit to 1: equals, so label 0
+        ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0], True),
+    ],
+)
+def test_finn_gets_the_head_where_it_can_change_the_label(
+    scale: list[float], offset: list[float], needed: bool
+) -> None:
+    head = Affine(np.array(scale, dtype=np.float32), np.array(offset, dtype=np.float32))
+    model = dataclasses.replace(random_model(8, (20, 9, 3)), head=head)
+    assert needs_head(model) is needed
+    wrapper = ModelWrapper(to_finn(model))
+    assert bool(wrapper.get_nodes_by_op_type("Mul")) is needed
+    for sample in random_inputs(model, 5):
+        assert in_qonnx(wrapper, sample).item() == plain_logits(model, sample[None]).argmax()

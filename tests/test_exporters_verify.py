@@ -1,0 +1,420 @@
+"""Verification passes what is right, names the first place that is wrong, and refuses what is not ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from bnnedge.data.digits import load_digits
+from bnnedge.errors import BnnedgeError, DataError, FileError, VerificationError
+from bnnedge.exporters import Verification, export, verify
+from bnnedge.exporters.finn import to_finn
+from bnnedge.exporters.onnx import to_onnx
+from bnnedge.exporters.qonnx import to_qonnx
+from bnnedge.files import sha256_of
+from bnnedge.packed.file import digest, save_packed
+from bnnedge.packed.fold import Thresholds
+from bnnedge.packed.model import PackedModel
+from tests.networks import packed_models, random_inputs, random_model
+
+MAKERS = {"onnx": to_onnx, "qonnx": to_qonnx, "finn": to_finn}
+makers = pytest.mark.parametrize("target", MAKERS)
+
+MODEL = random_model(1, (60, 33, 20, 5), head="per-class")
+INPUTS = random_inputs(MODEL, 300)
+
+Array = NDArray[np.float32]
+
+
+def saved(proto: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def constant(proto: onnx.ModelProto, name: str, change: Callable[[Array], object]) -> None:
+    """Change a constant of a graph in place."""
+    (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == name)
+    values = numpy_helper.to_array(tensor).copy()
+    change(values)
+    tensor.CopyFrom(numpy_helper.from_array(values, name))
+
+
+def add(amount: float, index: int) -> Callable[[Array], object]:
+    def change(values: Array) -> None:
+        values.reshape(-1)[index] += amount
+
+    return change
+
+
+def flip(row: int, column: int) -> Callable[[Array], object]:
+    def change(values: Array) -> None:
+        values[row, column] *= -1
+
+    return change
+
+
+def swap(values: Array) -> None:
+    values[:, [3, 4]] = values[:, [4, 3]]
+
+
+# What is changed, and the first place that shows it.
+MUTATIONS = {
+    "a weight bit of the first layer": ("fc1.weight", flip(7, 5), "layer fc1, neuron 5, sample 0:"),
+    "a weight bit of a hidden layer": ("fc2.weight", flip(0, 19), "layer fc2, neuron 19, sample 0:"),
+    "a weight bit of the last layer": ("fc3.weight", flip(19, 0), "layer fc3, neuron 0, sample 0:"),
+    "a weight that is nearly one": ("fc1.weight", add(-0.005, 0), "fc1.*, neuron 0"),
+    "a pair of channels": ("fc2.weight", swap, "layer fc2, neuron [34], sample"),
+    "a threshold, one lattice step up": ("fc1.threshold", add(2, 9), "fc[12].*, neuron"),
+    "a threshold, one lattice step down": ("fc2.threshold", add(-2, 3), "fc[23].*, neuron"),
+    "the input threshold": ("image_threshold", add(1, 0), "layer fc1, neuron"),
+    "a scale of the head": ("head_scale", add(0.001, 2), "logits, class 2, sample"),
+    "an offset of the head": ("head_offset", add(1e-6, 4), "logits, class 4, sample"),
+}  # fmt: skip
+
+
+@makers
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_change_is_found_and_named(tmp_path: Path, target: str, name: str) -> None:
+    parameter, change, place = MUTATIONS[name]
+    proto = MAKERS[target](MODEL)
+    constant(proto, parameter, change)
+    with pytest.raises(VerificationError, match=place) as caught:
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+    assert "changed since it was exported" in caught.value.hint
+
+
+@makers
+def test_every_threshold_is_found_though_no_sample_falls_on_it(tmp_path: Path, target: str) -> None:
+    proto = MAKERS[target](MODEL)
+    for index in range(33):
+        constant(proto, "fc1.threshold", add(2, index))
+        with pytest.raises(VerificationError):
+            verify(saved(proto, tmp_path), MODEL, INPUTS[:1])
+        constant(proto, "fc1.threshold", add(-2, index))
+    verify(saved(proto, tmp_path), MODEL, INPUTS[:1])
+
+
+@makers
+def test_both_values_are_named(tmp_path: Path, target: str) -> None:
+    proto = MAKERS[target](MODEL)
+    constant(proto, "fc1.weight", flip(7, 5))
+    right = MODEL.canonical().layers[0].weights.to_signs()[5].astype(int)
+    bits = np.where(INPUTS[0] >= MODEL.encoding.threshold, 1, -1)
+    expected = int(right @ bits)
+    actual = expected - 2 * int(right[7] * bits[7])
+    with pytest.raises(VerificationError) as caught:
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+    assert f"preactivation is {actual}.0, but the golden model has {expected}" in caught.value.message
+
+
+@makers
+def test_a_weight_that_no_sample_reaches_is_found(tmp_path: Path, target: str) -> None:
+    model = random_model(2, (20, 9, 3), kind="integer", maximum=16)
+    inputs = random_inputs(model, 40)
+    inputs[:, 13] = 0
+    proto = MAKERS[target](model)
+    constant(proto, "fc1.weight", flip(13, 2))
+    with pytest.raises(VerificationError, match=r"fc1\.weight, neuron 2, input 13: .* no sample showed it"):
+        verify(saved(proto, tmp_path), model, inputs)
+
+
+def test_the_first_layer_is_named_though_a_later_sample_shows_it(tmp_path: Path) -> None:
+    model = random_model(2, (20, 9, 3), kind="integer", maximum=16)
+    inputs = random_inputs(model, 2500)
+    inputs[:, 13] = 0
+    inputs[2345, 13] = 1
+    proto = to_onnx(model)
+    constant(proto, "fc1.weight", flip(13, 2))
+    constant(proto, "fc2.weight", flip(0, 1))  # shows from sample 0 on
+    with pytest.raises(VerificationError, match="layer fc1, neuron 2, sample 2345:"):
+        verify(saved(proto, tmp_path), model, inputs)
+
+
+def test_an_operator_that_differs_at_equality_alone_is_found(tmp_path: Path) -> None:
+    proto = to_onnx(MODEL)
+    for node in proto.graph.node:
+        if node.op_type == "GreaterOrEqual" and "fc1" in node.name:
+            node.op_type = "Greater"
+    with pytest.raises(VerificationError, match="layer fc2, neuron"):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+
+
+def test_a_label_that_is_not_the_first_of_equals_is_found(tmp_path: Path) -> None:
+    model = random_model(3, (4, 3, 6))  # few possible scores: equals are frequent
+    proto = to_onnx(model)
+    (node,) = (node for node in proto.graph.node if node.op_type == "ArgMax")
+    node.attribute.append(helper.make_attribute("select_last_index", 1))
+    with pytest.raises(VerificationError, match="label of sample"):
+        verify(saved(proto, tmp_path), model, random_inputs(model, 50))
+
+
+@pytest.mark.parametrize("target", ["qonnx", "finn"])
+def test_a_datatype_that_does_not_hold_the_values_is_found(tmp_path: Path, target: str) -> None:
+    proto = MAKERS[target](MODEL)
+    for note in proto.graph.quantization_annotation:
+        if note.tensor_name == "image":
+            note.quant_parameter_tensor_names[0].value = "UINT4"
+    with pytest.raises(VerificationError, match="tensor image can't be represented"):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+
+
+@makers
+def test_a_graph_of_another_model_says_so(tmp_path: Path, target: str) -> None:
+    other = random_model(9, (60, 33, 20, 5), head="per-class")
+    with pytest.raises(VerificationError) as caught:
+        verify(saved(MAKERS[target](other), tmp_path), MODEL, INPUTS)
+    assert digest(other)[:12] in caught.value.hint
+    assert digest(MODEL)[:12] in caught.value.hint
+    slim = random_model(9, (60, 32, 20, 5))
+    with pytest.raises(VerificationError, match="no layer fc1 of 60 inputs and 33 neurons"):
+        verify(saved(MAKERS[target](slim), tmp_path), MODEL, INPUTS)
+
+
+def test_shapes_are_compared(tmp_path: Path) -> None:
+    first, *rest = MODEL.layers
+    assert first.thresholds is not None
+    alike = Thresholds(np.zeros_like(first.thresholds.values), first.thresholds.directions)
+    model = dataclasses.replace(MODEL, layers=(dataclasses.replace(first, thresholds=alike), *rest))
+    proto = to_onnx(model)
+    (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == "fc1.threshold")
+    tensor.CopyFrom(numpy_helper.from_array(np.zeros(1, dtype=np.float32), tensor.name))
+    with pytest.raises(VerificationError, match=r"fc1\.threshold is of shape \(1,\), not \(33,\)"):
+        verify(saved(proto, tmp_path), model, INPUTS)
+    proto = to_onnx(MODEL)
+    (node,) = (node for node in proto.graph.node if node.op_type == "ArgMax")
+    (axis,) = (entry for entry in node.attribute if entry.name == "axis")
+    axis.i = 0
+    with pytest.raises(VerificationError, match=r"label is of shape \(5,\)"):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+
+
+@settings(max_examples=10, deadline=None)
+@given(packed_models())
+def test_what_is_right_passes(tmp_path_factory: pytest.TempPathFactory, model: PackedModel) -> None:
+    folder, inputs = tmp_path_factory.mktemp("graphs"), random_inputs(model, 7)
+    for target, make in MAKERS.items():
+        path = saved(make(model), folder)
+        names = tuple(layer.name for layer in model.layers)
+        assert verify(path, model, inputs) == Verification(path, target, 7, names, digest(model))
+
+
+@makers
+def test_real_images_in_every_target(tmp_path: Path, target: str) -> None:
+    model = random_model(4, (64, 48, 40, 10), kind="integer", maximum=16)
+    images = load_digits().test_images
+    assert verify(saved(MAKERS[target](model), tmp_path), model, images).samples == len(images)
+
+
+def test_a_canonical_model_computes_the_same(tmp_path: Path) -> None:
+    assert digest(MODEL.canonical()) != digest(MODEL)
+    assert verify(saved(to_onnx(MODEL), tmp_path), MODEL.canonical(), INPUTS).samples == 300
+
+
+def test_it_prints_what_it_did(tmp_path: Path) -> None:
+    shown = str(verify(saved(to_finn(MODEL), tmp_path), MODEL, INPUTS))
+    assert f"(finn) equals the golden model {digest(MODEL)[:12]} bit for bit" in shown
+    assert "3 layers" in shown
+    assert "300 samples" in shown
+
+
+def test_no_inputs(tmp_path: Path) -> None:
+    path = saved(to_onnx(MODEL), tmp_path)
+    with pytest.raises(DataError, match="no inputs"):
+        verify(path, MODEL, INPUTS[:0])
+    with pytest.raises(DataError, match="do not fit"):
+        verify(path, MODEL, INPUTS[:, :7])
+
+
+# Files that are not ours, or not whole.
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no file"):
+        verify(tmp_path / "nothing.onnx", MODEL, INPUTS)
+    with pytest.raises(FileError, match=r"has no manifest\.json"):
+        verify(tmp_path, MODEL, INPUTS)
+
+
+def test_truncated_files(tmp_path: Path) -> None:
+    whole = to_onnx(MODEL).SerializeToString()
+    path = tmp_path / "model.onnx"
+    for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(FileError):
+            verify(path, MODEL, INPUTS)
+
+
+def test_a_foreign_graph(tmp_path: Path) -> None:
+    image = helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, [1, 60])
+    label = helper.make_tensor_value_info("label", onnx.TensorProto.FLOAT, [1, 60])
+    graph = helper.make_graph([helper.make_node("Relu", ["image"], ["label"])], "foreign", [image], [label])
+    path = saved(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path)
+    with pytest.raises(FileError, match="not one that bnnedge exported"):
+        verify(path, MODEL, INPUTS)
+
+
+def test_a_graph_with_foreign_operators_or_files(tmp_path: Path) -> None:
+    proto = to_qonnx(MODEL)
+    proto.graph.node[1].op_type = "Quant"
+    with pytest.raises(FileError, match="not one that bnnedge exported"):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+    (tmp_path / "weights.bin").write_bytes(bytes(4 * 60 * 33))
+    proto = to_onnx(MODEL)
+    (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == "fc1.weight")
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+    with pytest.raises(FileError):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+
+
+@makers
+def test_a_graph_that_does_not_run(tmp_path: Path, target: str, capfd: pytest.CaptureFixture[str]) -> None:
+    proto = MAKERS[target](MODEL)
+    (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == "fc2.threshold")
+    tensor.CopyFrom(numpy_helper.from_array(np.zeros((7, 1), dtype=np.float32), tensor.name))
+    with pytest.raises(FileError, match="does not run"):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+    assert capfd.readouterr() == ("", "")  # onnxruntime's log stays quiet
+
+
+# Folders.
+
+
+@pytest.fixture(scope="module")
+def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build") / "out"
+    export(MODEL, "pynq", folder, inputs=INPUTS)
+    return folder
+
+
+@pytest.fixture
+def folder(build_folder: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in build_folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    return copy
+
+
+def sign(folder: Path) -> None:
+    """Make the manifest agree with the files that lie there."""
+    content = json.loads((folder / "manifest.json").read_text())
+    content["files"] = {name: sha256_of(folder / name) for name in content["files"]}
+    (folder / "manifest.json").write_text(json.dumps(content))
+
+
+def test_a_build_folder_and_files_added_to_it(folder: Path) -> None:
+    (folder / "build").mkdir()
+    result = verify(folder, MODEL, INPUTS)
+    assert (result.kind, result.artefact, result.samples) == ("pynq", folder, 300)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "input.npy", "build.py", "README.md"])
+def test_a_file_changed_or_missing(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(FileError, match=f"{name} was changed"):
+        verify(folder, MODEL, INPUTS)
+    path.unlink()
+    with pytest.raises(FileError, match=f"lacks {name}"):
+        verify(folder, MODEL, INPUTS)
+
+
+def test_a_wrong_label_among_the_vectors(folder: Path) -> None:
+    labels = np.load(folder / "expected_output.npy")
+    labels[4] = (labels[4] + 1) % 5
+    np.save(folder / "expected_output.npy", labels)
+    sign(folder)
+    with pytest.raises(VerificationError, match="label of sample 4"):
+        verify(folder, MODEL, INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("expected_output.npy", np.zeros((3, 1))),
+        ("input.npy", np.zeros((10, 7), dtype=np.float32)),
+        ("input.npy", np.full((10, 60), 0.5, dtype=np.float32)),
+        ("input.npy", np.full((10, 60), np.nan, dtype=np.float32)),
+        ("input.npy", np.full((10, 60), 300, dtype=np.float32)),
+        ("input.npy", np.zeros(60, dtype=np.float32)),
+        ("input.npy", np.array(["text"])),
+    ],
+)
+def test_vectors_that_do_not_fit(folder: Path, name: str, array: NDArray[np.generic]) -> None:
+    np.save(folder / name, array)
+    sign(folder)
+    with pytest.raises(FileError, match=name):
+        verify(folder, MODEL, INPUTS)
+
+
+def test_vectors_that_are_no_arrays(folder: Path) -> None:
+    for content in (b"", b"no array", (folder / "input.npy").read_bytes()[:-3]):
+        (folder / "input.npy").write_bytes(content)
+        sign(folder)
+        with pytest.raises(FileError, match=r"input\.npy is no whole \.npy file"):
+            verify(folder, MODEL, INPUTS)
+
+
+def test_parts_of_different_exports(folder: Path) -> None:
+    save_packed(random_model(8, (60, 33, 20, 5)), folder / "checkpoint.safetensors")
+    sign(folder)
+    with pytest.raises(VerificationError, match=r"checkpoint\.safetensors is model"):
+        verify(folder, MODEL, INPUTS)
+    save_packed(MODEL, folder / "checkpoint.safetensors")
+    (folder / "model.onnx").write_bytes(to_onnx(MODEL).SerializeToString())
+    sign(folder)
+    with pytest.raises(FileError, match="should hold a graph for pynq, but holds one for onnx"):
+        verify(folder, MODEL, INPUTS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "another"},
+        {"schema": 99},
+        {"target": "rtl"},
+        {"files": {}},
+        {"files": ["model.onnx"]},
+        {"files": {"../model.onnx": "00"}},
+        {"strange": 1},
+    ],
+    ids=str,
+)
+def test_a_damaged_manifest(folder: Path, change: dict[str, object]) -> None:
+    content = json.loads((folder / "manifest.json").read_text()) | change
+    (folder / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(FileError, match=r"manifest\.json"):
+        verify(folder, MODEL, INPUTS)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\x80", "[" * 100_000])
+def test_a_manifest_that_is_none(folder: Path, content: str) -> None:
+    (folder / "manifest.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(FileError, match=r"manifest\.json"):
+        verify(folder, MODEL, INPUTS)
+
+
+def test_every_error_says_what_to_do(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(b"")
+    with pytest.raises(BnnedgeError) as caught:
+        verify(folder, MODEL, INPUTS)
+    assert caught.value.hint
+
+
+def test_results_are_frozen(build_folder: Path) -> None:
+    result = verify(build_folder, MODEL, INPUTS[:2])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.samples = 3  # type: ignore[misc]

@@ -1,0 +1,79 @@
+"""Configurations: strict, round-tripping, and every preset valid."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from bnnedge.errors import ConfigError
+from bnnedge.runs.config import Config, load_config, override, parse_config, presets, to_toml
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_is_valid_and_round_trips(name: str) -> None:
+    config = load_config(name)
+    assert config.name == name
+    assert parse_config(to_toml(config), "text") == config
+
+
+def test_the_declared_presets_are_there() -> None:
+    names = "digits-tfc mnist-tfc mnist-sfc mnist-lfc fashion-tfc paper-mnist"
+    assert set(names.split()) <= presets().keys()
+
+
+def test_overrides_are_typed_like_the_file() -> None:
+    config = override(Config(), ["training.learning_rate=1", "data.resize=10", "net.input=integer"])
+    assert config.training.learning_rate == 1.0
+    assert isinstance(config.training.learning_rate, float)
+    assert config.data.resize == 10
+    assert config.net.input == "integer"
+    assert dataclasses.replace(config, data=Config().data).data.resize is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "message", "hint"),
+    [
+        ("training.epoch=3", "no setting training.epoch", "training.epochs"),
+        ("epochs=3", "no setting epochs", "known here: name, data, net, training"),
+        ("training.epochs=0", "training.epochs = 0 is not valid", "1 or more"),
+        ("training.epochs=2.5", "training.epochs = 2.5 is not valid", "whole number"),
+        ("training.epochs=true", "training.epochs = True", "whole number"),
+        ("training.epochs.x=1", "no setting", "value, not a section"),
+        ("training=3", "training = 3", "a table"),
+        ("training.batch_size=1", "batch_size", "2 or more"),
+        ("training.schedule=linear", "schedule = 'linear'", "'constant' or 'cosine'"),
+        ("training.learning_rate=nan", "learning_rate", "0 to 10"),
+        ("net.hidden=64", "net.hidden = 64", "a list"),
+        ("net.hidden=[64, 'x']", "net.hidden[1] = 'x'", "whole number"),
+        ("net.hidden=[0]", "net.hidden", "1 to 65536"),
+        ("net.input_threshold=-1", "input_threshold", "bipolar"),
+        ("data.validation=1.0", "data.validation", "between 0 and 1"),
+        ("name=../x", "name", "letters"),
+        ("training.epochs", "cannot read the setting", "key=value"),
+    ],
+)
+def test_settings_that_cannot_be(setting: str, message: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        override(Config(), [setting])
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("mnist-tcf")
+    assert caught.value.hint == "did you mean 'mnist-tfc'?"
+    with pytest.raises(ConfigError, match="no preset"):
+        load_config(tmp_path)
+    broken = tmp_path / "config.toml"
+    broken.write_text("[training\n")
+    with pytest.raises(ConfigError, match="is no TOML"):
+        load_config(broken)
+    broken.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="cannot read"):
+        load_config(broken)
+    broken.write_text("[training]\nepochs = '3'\n")
+    with pytest.raises(ConfigError, match=r"config\.toml: training\.epochs = '3' is not valid"):
+        load_config(tmp_path)

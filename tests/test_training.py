@@ -1,0 +1,226 @@
+"""Training on the real digits: Brevitas equals the packed model, and a killed run ends with the same bits."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bnnedge.data.dataset import Dataset
+from bnnedge.data.registry import load_dataset
+from bnnedge.errors import ConfigError, FileError, UnsupportedError
+from bnnedge.importers.brevitas import pack
+from bnnedge.nets.mlp import BinaryMlp, input_encoding
+from bnnedge.packed.file import load_packed
+from bnnedge.packed.infer import trace
+from bnnedge.runs.config import Config, NetConfig, load_config, override
+from bnnedge.runs.directory import RunDirectory
+from bnnedge.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits", validation=0.15)
+
+
+def configured(*settings: str) -> Config:
+    return override(load_config("digits-tfc"), ["training.epochs=3", "net.hidden=[24, 16]", "net.dropout=0.1", *settings])
+
+
+def run_in(path: Path, config: Config, data: Dataset) -> tuple[RunDirectory, dict[str, Any]]:
+    run = RunDirectory.create(path, config)
+    return run, train(config, data, run, lambda _: None)
+
+
+def hashes(run: RunDirectory) -> dict[str, str]:
+    """SHA-256 of every file that a run leaves, wall-clock seconds aside."""
+    files = [*run.checkpoints().values(), run.state_file, run.config_file, run.path / "run.json"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def untimed(run: RunDirectory) -> list[dict[str, Any]]:
+    return [{key: value for key, value in record.items() if key != "seconds"} for record in run.records()]
+
+
+NETS = [
+    NetConfig(hidden=(24, 16)),
+    NetConfig(hidden=(32, 16), input="integer", head="batchnorm", initial_weights="normal"),
+    NetConfig(hidden=(), head="batchnorm"),
+    NetConfig(hidden=(17,), input_threshold=3, activation_gradient="identity"),
+]
+
+
+def hidden_norms(net: BinaryMlp) -> list[torch.nn.BatchNorm1d]:
+    return [norm for norm in net.norms if isinstance(norm, torch.nn.BatchNorm1d)][:-1]
+
+
+def trained(net_config: NetConfig, digits: Dataset, steps: int = 60) -> BinaryMlp:
+    """A network a few steps into training, so that batch-norms are far from where they start."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    encoding = input_encoding(net_config, 64, digits.maximum)
+    net = BinaryMlp(encoding, 10, net_config)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
+    inputs, labels = torch.from_numpy(digits.train.inputs), torch.from_numpy(digits.train.labels)
+    for step in range(steps):
+        batch = slice(20 * step, 20 * step + 20)
+        loss = torch.nn.functional.cross_entropy(net(inputs[batch]), labels[batch])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    with torch.no_grad():  # negative and zero scales, as long trainings have them
+        for norm in hidden_norms(net):
+            norm.weight[0], norm.weight[1] = -norm.weight[0].abs(), 0.0
+            norm.weight[2], norm.bias[2] = 0.0, -0.0
+    return net
+
+
+@pytest.mark.parametrize("net_config", NETS, ids=lambda c: f"{c.input}-{c.head}-{c.hidden}")
+def test_the_packed_model_equals_brevitas_layer_by_layer(net_config: NetConfig, digits: Dataset) -> None:
+    net = trained(net_config, digits)
+    model = pack(net, {})
+    net.eval()
+    with torch.no_grad():
+        *stages, logits = net.preactivations(torch.from_numpy(digits.test.inputs))
+    preactivations, prediction = trace(model, digits.test.inputs)
+    for mine, brevitas in zip(preactivations, stages, strict=True):
+        assert np.array_equal(mine, brevitas.numpy())
+    assert np.array_equal(prediction.labels, logits.numpy().argmax(axis=1))
+    np.testing.assert_allclose(prediction.logits, logits.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_packing_leaves_the_network_alone(digits: Dataset) -> None:
+    net = trained(NETS[0], digits, steps=2)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    pack(net, {})
+    assert net.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_a_diverged_network_is_refused(digits: Dataset) -> None:
+    net = trained(NETS[0], digits, steps=1)
+    with torch.no_grad():
+        hidden_norms(net)[0].bias[0] = float("nan")
+    with pytest.raises(UnsupportedError, match="not finite"):
+        pack(net, {})
+
+
+def test_a_run_directory_has_everything(tmp_path: Path, digits: Dataset) -> None:
+    run, summary = run_in(tmp_path / "run", configured(), digits)
+    assert run.summary() == {"schema": 1, **summary}
+    assert summary["status"] == "finished"
+    steps = len(digits.train.labels) // 50
+    assert list(run.checkpoints()) == [0, steps, 2 * steps, 3 * steps]
+    records = run.records()
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    best = max(records, key=lambda record: (record["validation_accuracy"], -record["validation_loss"]))
+    assert summary["best"]["epoch"] == best["epoch"]
+    assert summary["best"]["validation_accuracy"] == best["validation_accuracy"]
+    model = load_packed(run.best_checkpoint())
+    validation = model.predict(digits.validation.inputs).labels == digits.validation.labels
+    assert validation.mean() == best["validation_accuracy"]
+    assert model.provenance["step"] == best["step"]
+    assert records[-1]["bdm"].keys() == {"fc1", "fc2", "fc3", "all"}
+
+
+def test_same_seed_same_bits_other_seed_other_bits(tmp_path: Path, digits: Dataset) -> None:
+    one, _ = run_in(tmp_path / "one", configured(), digits)
+    two, _ = run_in(tmp_path / "two", configured(), digits)
+    other, _ = run_in(tmp_path / "other", configured("training.seed=1"), digits)
+    assert hashes(one) == hashes(two)
+    assert untimed(one) == untimed(two)
+    assert hashes(one)["state.safetensors"] != hashes(other)["state.safetensors"]
+
+
+class Killed(BaseException):
+    """As abrupt as a kill can be inside one process."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> RunDirectory:
+    return run_in(tmp_path_factory.mktemp("undisturbed") / "run", configured(), digits)[0]
+
+
+@pytest.mark.parametrize("write", range(16))
+def test_a_run_killed_at_any_write_resumes_to_the_same_bits(
+    tmp_path: Path,
+    digits: Dataset,
+    undisturbed: RunDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    write: int,
+) -> None:
+    """Kill at each of the 16 files that are written: 3 before the first epoch, 4 an epoch, 1 at the end."""
+    config = configured()
+    run = RunDirectory.create(tmp_path / "killed", config)
+    countdown = iter(range(write, -1, -1))
+
+    def kill_at_zero(*_: object) -> None:
+        if next(countdown, -1) == 0:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        for module, name in (
+            ("bnnedge.training.loop", "save_packed"),
+            ("bnnedge.training.loop", "save_state"),
+            ("bnnedge.runs.directory", "write_atomically"),
+            ("bnnedge.runs.directory", "append_record"),
+        ):
+            original = getattr(__import__(module, fromlist=[name]), name)
+
+            def disturbed(*arguments: Any, _original: Any = original) -> None:
+                kill_at_zero()
+                _original(*arguments)
+
+            patch.setattr(f"{module}.{name}", disturbed)
+        with pytest.raises(Killed):
+            train(config, digits, run, lambda _: None)
+    train(config, digits, run, lambda _: None)
+    assert hashes(run) == hashes(undisturbed)
+    assert untimed(run) == untimed(undisturbed)
+
+
+def test_a_finished_run_resumes_to_itself(tmp_path: Path, digits: Dataset) -> None:
+    run, summary = run_in(tmp_path / "run", configured(), digits)
+    before = hashes(run)
+    assert train(configured(), digits, run, lambda _: None) == summary
+    assert hashes(run) == before
+
+
+def test_patience_stops_and_the_last_checkpoint_is_kept(tmp_path: Path, digits: Dataset) -> None:
+    settings = ("training.patience=1", "training.epochs=40", "training.checkpoint_every=7")
+    run, summary = run_in(tmp_path / "run", configured(*settings), digits)
+    records = run.records()
+    losses = [record["validation_loss"] for record in records]
+    assert len(records) < 40
+    assert losses[-1] >= min(losses[:-1])
+    assert all(later < earlier for earlier, later in pairwise(losses[:-1]))
+    assert {0, summary["best"]["step"], summary["last"]["step"]} <= run.checkpoints().keys()
+
+
+def test_a_state_of_another_network_is_refused(tmp_path: Path, digits: Dataset) -> None:
+    run, _ = run_in(tmp_path / "run", configured("training.epochs=1"), digits)
+    other = configured("net.hidden=[8]")
+    with pytest.raises(FileError, match="cannot resume"):
+        train(other, digits, run, lambda _: None)
+    run.state_file.write_bytes(run.state_file.read_bytes()[:100])
+    with pytest.raises(FileError, match="cannot resume"):
+        train(configured(), digits, run, lambda _: None)
+
+
+def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path, digits: Dataset) -> None:
+    config = configured("training.batch_size=5000")
+    with pytest.raises(ConfigError, match="more than the training split has"):
+        run_in(tmp_path / "run", config, digits)
+
+
+def test_a_threshold_out_of_reach_is_refused() -> None:
+    assert input_encoding(NetConfig(), 4, 255).threshold == 128
+    assert input_encoding(NetConfig(), 4, 16).threshold == 8
+    with pytest.raises(ConfigError, match="above every input"):
+        input_encoding(dataclasses.replace(NetConfig(), input_threshold=17), 64, 16)
