@@ -20,7 +20,7 @@ from bnnedge.complexity import ctm
 from bnnedge.complexity.ctm import CTM_SHAPES, ctm_table
 from bnnedge.errors import ConfigError, FileError
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "build_ctm"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "build_ctm.py"
 SHIPPED = Path(ctm.__file__).with_name("ctm.npz")
 
 

@@ -30,7 +30,8 @@ def digits() -> Dataset:
 
 
 def configured(*settings: str) -> Config:
-    return override(load_config("digits-tfc"), ["training.epochs=3", "net.hidden=[24, 16]", "net.dropout=0.1", *settings])
+    small = ("training.epochs=3", "net.hidden=[24, 16]", "net.dropout=0.1", "net.input_dither=2")
+    return override(load_config("digits-tfc"), [*small, *settings])
 
 
 def run_in(path: Path, config: Config, data: Dataset) -> tuple[RunDirectory, dict[str, Any]]:
