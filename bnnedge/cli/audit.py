@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bnnedge.analysis.audit import audit
-from bnnedge.cli.options import newest_or, runs_option
+from bnnedge.cli.options import newest_or, runs_option, shown
 from bnnedge.importers.load import resolve
 from bnnedge.packed.file import load_packed
 from bnnedge.report.views import audit_table, audits_table
@@ -25,7 +25,7 @@ def command(checkpoints: tuple[str, ...], form: str | None, runs: Path) -> None:
     come trained; without one, the newest run.
     """
     paths = [resolve(named) for named in checkpoints or (newest_or(None, runs),)]
-    audits = [audit(load_packed(path), str(path)) for path in paths]
+    audits = [audit(load_packed(path), shown(path)) for path in paths]
     if form == "json":
         click.echo("\n".join(result.to_json() for result in audits))
     elif form == "csv":

@@ -96,9 +96,8 @@ def export(
     inputs = check_inputs(model.encoding, inputs)
     if not len(inputs):
         raise DataError("no inputs to verify on", "give at least one sample")
-    out = out.absolute()
     _check_place(out)
-    with atomic_directory(out) as draft:
+    with atomic_directory(out.absolute()) as draft:
         _write_graph(draft, model, target)
         if hardware is not None:
             _write_beside(draft, model, inputs, hardware, fps)
