@@ -1,0 +1,37 @@
+"""What a measure is: a number read off a bit matrix, with its unit, its cost and its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bnnedge.packed.matrix import PackedMatrix
+
+__all__ = ["Cost", "Measure"]
+
+Cost = Literal["linear", "quadratic", "slow"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of complexity.
+
+    Attributes:
+        key: its name in JSON and CSV and in gates, with the unit where it has one: ``lz76_bits``.
+        header: what people read above its column.
+        unit: ``bits``, ``bits a block``, ``blocks``, ``share`` …
+        cost: ``linear`` in the number of bits, ``quadratic`` in rows (or columns), or ``slow``: beyond
+            either, or with a large constant. On large layers the last two are taken on seeded tiles.
+        meaning: one sentence: what a small or a large value says, and for which hardware.
+        of: the measure of a matrix; NaN, never 0, where the matrix is too small to have one.
+        format: format specification for people.
+    """
+
+    key: str
+    header: str
+    unit: str
+    cost: Cost
+    meaning: str
+    of: Callable[[PackedMatrix], float]
+    format: str = ",.3f"

@@ -1,0 +1,1 @@
+"""Configurations and run directories: what a training leaves on disk."""

@@ -1,0 +1,211 @@
+"""Run directories: the only code that knows what the files in one are called.
+
+::
+
+    runs/0001-digits-tfc/
+        config.toml                           resolved configuration
+        metrics.jsonl                         one line an epoch
+        checkpoints/step-00001080.safetensors packed models
+        state.safetensors                     latent weights and optimiser, to resume from
+        run.json                              status, best and last checkpoint, test result
+
+Everything is written whole or not at all, so a run can be killed, copied or read at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnnedge.errors import BnnedgeError, FileError, OutputError
+from bnnedge.files import write_atomically, writing
+from bnnedge.runs.config import Config, load_config, to_toml
+from bnnedge.runs.metrics import append_record, keep_records, read_records
+
+__all__ = ["RunDirectory", "newest_run", "next_run"]
+
+SCHEMA = 1
+_NUMBERED = re.compile(r"(\d{4,})-.+")
+_CHECKPOINT = re.compile(r"step-(\d{8,})\.safetensors")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """One training's folder. Attributes are paths; methods read and write them."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: Config) -> RunDirectory:
+        """Make the folder and its configuration.
+
+        Raises:
+            OutputError: the place holds something already, or cannot be written.
+        """
+        run = cls(path)
+        with writing(path):
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise OutputError(
+                    f"{path} is not empty", "name another --out, or go on with that run: --resume"
+                )
+            run.checkpoint_folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(run.config_file, to_toml(config))
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run.
+
+        Raises:
+            FileError: the folder is no run directory.
+        """
+        run = cls(path)
+        if not run.config_file.is_file() or not run.checkpoint_folder.is_dir():
+            raise FileError(
+                f"{path} is no run directory", "expected a folder that bnnedge train made, with config.toml"
+            )
+        return run
+
+    @property
+    def config_file(self) -> Path:
+        """Resolved configuration."""
+        return self.path / "config.toml"
+
+    @property
+    def state_file(self) -> Path:
+        """Everything a resumed training needs."""
+        return self.path / "state.safetensors"
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where the packed models are."""
+        return self.path / "checkpoints"
+
+    def config(self) -> Config:
+        """The resolved configuration."""
+        return load_config(self.config_file)
+
+    def checkpoint(self, step: int) -> Path:
+        """The packed model after ``step`` optimiser steps."""
+        return self.checkpoint_folder / f"step-{step:08d}.safetensors"
+
+    def checkpoints(self) -> dict[int, Path]:
+        """All packed models by optimiser step, in that order."""
+        found = {
+            int(match[1]): path
+            for path in self.checkpoint_folder.iterdir()
+            if (match := _CHECKPOINT.fullmatch(path.name))
+        }
+        return dict(sorted(found.items()))
+
+    def records(self) -> list[dict[str, Any]]:
+        """The metrics, one record an epoch."""
+        return read_records(self.path / "metrics.jsonl")
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add one epoch's metrics."""
+        append_record(self.path / "metrics.jsonl", record)
+
+    def rewind(self, epoch: int, step: int) -> None:
+        """Forget what was written after an epoch; a resumed run writes it again."""
+        keep_records(self.path / "metrics.jsonl", epoch)
+        for later, path in self.checkpoints().items():
+            if later > step:
+                path.unlink()
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write run.json: status, best and last checkpoint, test result."""
+        write_atomically(
+            self.path / "run.json",
+            json.dumps({"schema": SCHEMA, **summary}, indent=2, allow_nan=False) + "\n",
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """What run.json says.
+
+        Raises:
+            FileError: missing, damaged or of another schema.
+        """
+        path = self.path / "run.json"
+        try:
+            summary = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise FileError(
+                f"{self.path} has no finished epoch yet", "start it again: bnnedge train --resume --out RUN"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise FileError(f"cannot read {path}: {error}") from error
+        if not isinstance(summary, dict) or summary.get("schema") != SCHEMA:
+            raise FileError(f"{path} is not of schema {SCHEMA}")
+        return summary
+
+    def best_checkpoint(self) -> Path:
+        """The checkpoint of the best epoch by validation accuracy.
+
+        Raises:
+            FileError: no epoch has finished yet, or run.json is damaged.
+        """
+        return self._marked("best")
+
+    def first_checkpoint(self) -> Path:
+        """The network before its first step."""
+        return self.checkpoint(0)
+
+    def last_checkpoint(self) -> Path:
+        """The newest checkpoint that is marked whole."""
+        return self._marked("last")
+
+    def finished(self) -> bool:
+        """Whether the training came to its end."""
+        try:
+            return bool(self.summary()["status"] == "finished")
+        except BnnedgeError:
+            return False
+
+    def _marked(self, mark: str) -> Path:
+        try:
+            return self.checkpoint(int(self.summary()[mark]["step"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"{self.path / 'run.json'} does not say which checkpoint is {mark}") from error
+
+
+def next_run(root: Path, config: Config) -> RunDirectory:
+    """A new numbered run directory under ``root``; two that ask at once get two.
+
+    Raises:
+        OutputError: ``root`` cannot be written.
+    """
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        number = max((number for number, _ in _numbered(root)), default=0) + 1
+        while True:
+            path = root / f"{number:04d}-{config.name}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+            else:
+                return RunDirectory.create(path, config)
+
+
+def newest_run(root: Path) -> RunDirectory:
+    """The run directory with the highest number.
+
+    Raises:
+        FileError: there is none.
+    """
+    runs = _numbered(root) if root.is_dir() else []
+    if not runs:
+        raise FileError(f"no run in {root}", "train one first: bnnedge train; or name a checkpoint")
+    return RunDirectory.open(max(runs)[1])
+
+
+def _numbered(root: Path) -> list[tuple[int, Path]]:
+    return [
+        (int(match[1]), path)
+        for path in root.iterdir()
+        if path.is_dir() and (match := _NUMBERED.fullmatch(path.name))
+    ]
