@@ -8,7 +8,8 @@
     ├── DataError           5   a data set that is missing, or arrays of the wrong shape or type
     ├── OutputError         6   a place that cannot be written, or that holds somebody's work
     ├── VerificationError   7   an artefact that does not compute what the golden model computes
-    └── UnsupportedError    8   a network that a target cannot express
+    ├── UnsupportedError    8   a network that a target cannot express
+    └── GateError           9   a gate of ``--fail-on`` that the audit did not pass
 
 Exit code 2 is click's (the command line itself was off), 130 an interrupt from the keyboard, and 1 with
 a traceback is a defect of ours.
@@ -21,6 +22,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "FileError",
+    "GateError",
     "OutputError",
     "UnsupportedError",
     "VerificationError",
@@ -78,3 +80,9 @@ class UnsupportedError(BnnedgeError):
     """A network that a target cannot express."""
 
     exit_code = 8
+
+
+class GateError(BnnedgeError):
+    """A gate of ``--fail-on`` that the audit did not pass."""
+
+    exit_code = 9

@@ -18,17 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.analysis.audit import audit
+from bnnedge.analysis.series import series
 from bnnedge.data.dataset import Dataset
 from bnnedge.data.registry import load_dataset
 from bnnedge.files import write_atomically
+from bnnedge.importers import load_weights
 from bnnedge.packed.file import digest, load_packed, save_packed
 from bnnedge.packed.model import PackedModel
+from bnnedge.packed.weights import weights_of
+from bnnedge.report.page import audit_page
 from bnnedge.report.views import audit_table
 from bnnedge.runs.config import Config, load_config, presets
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.training.loop import train
 
 VECTORS = 100
+DEFAULT = "digits-tfc"  # the preset whose report the README shows
 REDISTRIBUTABLE = {"digits"}
 
 
@@ -47,9 +52,19 @@ def train_preset(name: str, folder: Path) -> None:
         summary = train(config, data, run, lambda record: print(name, record["epoch"], record, flush=True))
         model = load_packed(run.best_checkpoint())
         seconds = sum(record["seconds"] for record in run.records())
+        if name == DEFAULT:
+            write_atomically(folder / "report.html", page(run))
     save_packed(model, folder / "model.safetensors")
     write_vectors(folder / "vectors.npz", config, data, model)
     write_atomically(folder / "README.md", card(config, data, model, summary, seconds))
+
+
+def page(run: RunDirectory) -> str:
+    """The HTML report of a run, as ``bnnedge audit --html`` writes it."""
+    weights = dataclasses.replace(load_weights(run.path), name=run.config().name)
+    names = run.checkpoint_names()
+    curves = series([load_weights(path) for path in names.values()], list(names))
+    return audit_page(audit(weights), weights, curves, run.records())
 
 
 def write_vectors(path: Path, config: Config, data: Dataset, model: PackedModel) -> None:
@@ -86,7 +101,7 @@ def card(config: Config, data: Dataset, model: PackedModel, summary: dict[str, A
 Made by `scripts/train_models {config.name}`; `bnnedge train {config.name}` trains the same network.
 
 ```
-{audit_table(audit(model, config.name))}
+{audit_table(audit(weights_of(model, config.name)))}
 ```
 """
 

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,23 @@ import numpy as np
 import pytest
 
 from bnnedge import PackedMatrix, PackedModel, audit, bdm, block_entropy, compare
-from bnnedge.analysis.compare import series
-from bnnedge.analysis.measures import measure
-from bnnedge.errors import DataError
-from bnnedge.packed.model import PackedLayer
-from bnnedge.report.views import audit_table, audits_table, comparison_table, series_table
+from bnnedge.analysis.measures import count, measure
+from bnnedge.analysis.series import series
+from bnnedge.complexity.catalogue import MEASURES
+from bnnedge.complexity.measure import Measure
+from bnnedge.complexity.sampling import WHOLE_BITS, take
+from bnnedge.errors import ConfigError, DataError
+from bnnedge.packed.weights import BitTensor, WeightSet, weights_of
+from bnnedge.report.views import (
+    audit_table,
+    audits_table,
+    comparison_table,
+    details_table,
+    findings_table,
+    measures_table,
+    series_table,
+    settled_table,
+)
 from tests.networks import random_model
 
 SCHEMAS = Path(__file__).parents[1] / "bnnedge" / "report" / "schemas"
@@ -48,9 +61,9 @@ def validate(name: str, document: str) -> dict[str, Any]:
 
 def test_an_audit_is_what_the_functions_say() -> None:
     model = model_of(0)
-    result = audit(model)
+    result = audit(model, nulls=20)
     for layer, row in zip(model.layers, result.layers, strict=True):
-        assert (row.name, row.outputs, row.inputs) == (layer.name, *layer.weights.shape)
+        assert (row.name, row.shape, row.reading) == (layer.name, layer.weights.shape, "packed")
         bits = layer.weights.to_bits()
         rows, columns = bits.shape[0] // 4 * 4, bits.shape[1] // 4 * 4
         measures = row.measures
@@ -58,6 +71,7 @@ def test_an_audit_is_what_the_functions_say() -> None:
         assert measures.bits_kept == rows * columns == 16 * measures.blocks
         assert measures.bits_dropped == bits.size - rows * columns
         assert measures.density == bits.mean()
+        assert row.values.keys() == {each.key for each in MEASURES}
         if rows and columns:
             tiles = bits[:rows, :columns].reshape(rows // 4, 4, columns // 4, 4)
             blocks = tiles.swapaxes(1, 2).reshape(-1, 16)
@@ -65,8 +79,19 @@ def test_an_audit_is_what_the_functions_say() -> None:
             assert measures.bdm == bdm(layer.weights)
             assert measures.block_entropy == block_entropy(layer.weights)
             assert measures.bdm_per_bit == measures.bdm / measures.bits_kept
+            assert {score.draws for score in row.nulls} == {20}
+            assert all(score.observed in (measures.bdm, measures.block_entropy) for score in row.nulls)
+    assert {score.null for score in result.layers[0].nulls} >= {"shuffle", "neurons", "inputs"}
+    assert {score.null for score in result.layers[1].nulls} == {"shuffle", "neurons"}
     assert result.total.bits == sum(layer.weights.bits for layer in model.layers)
     assert result.total.blocks == sum(row.measures.blocks for row in result.layers)
+
+
+def test_an_audit_depends_on_its_seed_and_not_on_threads() -> None:
+    model = model_of(0)
+    assert audit(model).to_json() == audit(model, threads=4).to_json()
+    assert audit(model).to_json() != audit(model, seed=1).to_json()
+    assert all(not layer.nulls for layer in audit(model, nulls=0).layers)
 
 
 def test_layers_are_pooled_in_one_histogram() -> None:
@@ -75,6 +100,16 @@ def test_layers_are_pooled_in_one_histogram() -> None:
     assert twice.distinct_blocks == once.distinct_blocks == 2
     assert twice.bdm == once.bdm + 2  # every multiplicity doubles: log2 2 for each of two distinct blocks
     assert twice.block_entropy == once.block_entropy
+    assert (count(matrix) + count(matrix)).measures() == twice
+
+
+def test_a_rule_that_drops_no_edge() -> None:
+    model = model_of(0)
+    ignore, recursive = (audit(model, nulls=0, boundary=rule) for rule in ("ignore", "recursive"))
+    assert ignore.total.bits_dropped > recursive.total.bits_dropped
+    assert ignore.blocks != recursive.blocks
+    with pytest.raises(ConfigError, match="correlated"):
+        audit(model, boundary="correlated")
 
 
 def test_a_layer_without_a_block_has_no_value_and_says_why() -> None:
@@ -86,11 +121,34 @@ def test_a_layer_without_a_block_has_no_value_and_says_why() -> None:
     assert measures.to_dict()["bdm"] is None
     assert measures.bit_entropy == 0
     result = audit(model_of(0))  # its last layer has 3 rows
-    text = str(audit_table(result))
-    assert "fc3: no whole 4x4 block fits." in text
+    assert "fc3: no whole 4x4 block fits." in str(audit_table(result))
+    assert result.layers[2].nulls == ()
     rows = list(csv.DictReader(io.StringIO(audit_table(result).csv())))
     assert rows[2]["bdm_bits"] == ""
     assert float(rows[0]["bdm_bits"]) == result.layers[0].measures.bdm
+
+
+def test_a_layer_of_more_blocks_than_patterns_is_flagged() -> None:
+    words = np.random.default_rng(0).integers(0, 2**64, (1056, 16), dtype=np.uint64)
+    tensor = BitTensor("fc1", PackedMatrix(words, 1024), (1056, 1024))
+    result = audit(WeightSet("large", (tensor,), None, "0" * 64), nulls=0)
+    assert result.layers[0].flags[0].startswith("saturated: 67,584 blocks of only 65,536 patterns")
+    tiled = result.layers[0].values["bdm_tile_per_bit"]
+    assert tiled.note == "mean of 4 tiles of 256 x 256"
+    assert result.layers[0].measures.bdm_per_bit < 1.7 < tiled.value < 1.95  # i.i.d. bits
+
+
+def test_measures_of_large_layers_are_taken_on_seeded_tiles() -> None:
+    share = Measure("share", "share", "share", "slow", "ones", lambda m: m.ones / m.bits)
+    for shape in [(1000, 700), (3, 100_000), (100_000, 3), (257, 257)]:
+        matrix = PackedMatrix.from_bits(np.random.default_rng(0).random(shape) < 0.3)
+        assert matrix.bits > WHOLE_BITS["slow"]
+        value = take(share, matrix, seed=0)
+        assert value.note.startswith("mean of 4 tiles of ")
+        assert value.value == pytest.approx(0.3, abs=0.02)
+        assert take(share, matrix, seed=0) == value
+        whole = take(share, matrix, seed=0, whole=True)
+        assert (whole.value, whole.note) == (matrix.ones / matrix.bits, "")
 
 
 def test_flipped_bits_and_changed_blocks_are_counted() -> None:
@@ -98,13 +156,16 @@ def test_flipped_bits_and_changed_blocks_are_counted() -> None:
     # Two flips in one block, one in another, one on the edge that no block covers (30 = 7 * 4 + 2).
     after = flip(before, 0, [(0, 0), (3, 3), (4, 0), (0, 29)])
     result = compare(before, after, ("a", "b"))
-    name, first = result.layers[0]
-    assert (name, first.flipped_bits, first.changed_blocks, first.changed_thresholds) == ("fc1", 4, 2, 0)
-    assert all(difference.flipped_bits == 0 for _, difference in result.layers[1:])
-    assert result.total.flipped_bits == 4
+    first = result.layers[0]
+    assert first.change is not None
+    assert (first.name, first.change.flipped_bits, first.change.changed_blocks) == ("fc1", 4, 2)
+    assert first.change.changed_thresholds == 0
+    assert [layer.change.flipped_bits for layer in result.layers[1:] if layer.change] == [0, 0]
+    assert result.total.change is not None
+    assert result.total.change.flipped_bits == 4
     assert first.before == measure([before.layers[0].weights])
     assert first.after == measure([after.layers[0].weights])
-    assert compare(before, before).total.changed_blocks == 0
+    assert first.values_before.keys() == first.values_after.keys() > {"bdm_1d_bits"}
 
 
 def test_thresholds_that_moved_are_counted() -> None:
@@ -118,7 +179,20 @@ def test_thresholds_that_moved_are_counted() -> None:
     )
     layers = (dataclasses.replace(before.layers[0], thresholds=moved), *before.layers[1:])
     result = compare(before, dataclasses.replace(before, layers=layers))
-    assert result.layers[0][1].changed_thresholds == result.total.changed_thresholds == 3
+    assert result.total.change is not None
+    assert result.total.change.changed_thresholds == 3
+
+
+def test_networks_of_different_shapes_stand_side_by_side() -> None:
+    other = random_model(seed=0, widths=(30, 18, 12, 8, 3), kind="bipolar")
+    result = compare(model_of(0), other)
+    assert not result.related
+    assert [layer.name for layer in result.layers] == ["fc1", "fc2", "fc3", "– → fc4"]
+    assert result.layers[0].change is not None
+    assert result.layers[1].change is None
+    assert result.layers[3].before is None
+    assert "stand side by side" in str(comparison_table(result))
+    validate("comparison", result.to_json())
 
 
 def test_a_series_counts_from_the_row_above_and_from_the_first() -> None:
@@ -126,51 +200,75 @@ def test_a_series_counts_from_the_row_above_and_from_the_first() -> None:
     second = flip(first, 0, [(0, 0), (1, 1)])
     third = flip(second, 1, [(2, 2), (0, 0)])
     back = flip(third, 0, [(0, 0), (1, 1)])
-    points = series([first, second, third, back], list("abcd")).points
-    assert [point.flipped_since_previous for point in points] == [0, 2, 2, 2]
-    assert [point.flipped_since_first for point in points] == [0, 2, 4, 2]
-    assert points[2].total == measure([layer.weights for layer in third.layers])
-
-
-def test_networks_of_different_shapes_are_not_compared() -> None:
-    with pytest.raises(DataError, match="different shapes") as caught:
-        compare(model_of(0), random_model(seed=0, widths=(30, 18, 3), kind="bipolar"))
+    result = series([first, second, third, back], list("abcd"))
+    assert [point.flipped_since_previous for point in result.points] == [0, 2, 2, 2]
+    assert [point.flipped_since_first for point in result.points] == [0, 2, 4, 2]
+    assert result.points[2].total == measure([layer.weights for layer in third.layers])
+    # 2 of 540 bits are less than 1 %: fc1 was never far from its end; 2 of 180 are more.
+    assert result.settled == {"fc1": "a", "fc2": "c", "fc3": "a"}
+    with pytest.raises(DataError, match="make no series") as caught:
+        series([first, random_model(seed=0, widths=(30, 18, 3), kind="bipolar")], ["a", "b"])
     assert "fc1 18x30" in caught.value.hint
+    with pytest.raises(DataError, match="series of nothing"):
+        series([], [])
 
 
 def test_json_is_valid_by_its_schema() -> None:
     first, second = model_of(0), model_of(1)
     document = validate("audit", audit(first).to_json())
     assert document["layers"][0]["bdm"] == audit(first).layers[0].measures.bdm
-    assert validate("comparison", compare(first, second).to_json())["total"]["flipped_bits"] > 0
+    comparison = validate("comparison", compare(first, second).to_json())
+    assert comparison["total"]["change"]["flipped_bits"] > 0
     assert len(validate("series", series([first, second], ["a", "b"]).to_json())["points"]) == 2
     with pytest.raises(jsonschema.ValidationError):
         validate("audit", json.dumps(document | {"digest": None}))
 
 
-@pytest.mark.parametrize("view", ["audit", "comparison", "series"])
-def test_print_outs_are_as_frozen(view: str, golden: Any) -> None:
+@pytest.mark.parametrize(
+    "view", ["audit", "details", "findings", "comparison", "measures", "series", "settled"]
+)
+def test_print_outs_are_as_frozen(view: str, golden: Callable[[str, str], None]) -> None:
     first, second = model_of(0), model_of(1)
-    tables = {
-        "audit": lambda: audit_table(audit(first, "some.safetensors")),
-        "comparison": lambda: comparison_table(compare(first, second, ("a", "b"))),
-        "series": lambda: series_table(series([first, second], ["0", "1"]), "A series", ["A note."]),
-    }
-    table = tables[view]()
+    one = audit(weights_of(first, "some.safetensors"))
+    two, several = compare(first, second, ("a", "b")), series([first, second], ["0", "1"])
+    table = {
+        "audit": lambda: audit_table(one),
+        "details": lambda: details_table(one),
+        "findings": lambda: findings_table(one),
+        "comparison": lambda: comparison_table(two),
+        "measures": lambda: measures_table(two),
+        "series": lambda: series_table(several, "A series", ["A note."]),
+        "settled": lambda: settled_table(several),
+    }[view]()
     golden(f"{view}.txt", f"{table}\n")
     golden(f"{view}.csv", table.csv())
     golden(f"{view}.md", table.markdown())
 
 
 def test_csv_of_several_audits_names_the_checkpoint() -> None:
-    audits = [audit(model_of(0), "a"), audit(model_of(1), "b")]
+    audits = [audit(weights_of(model_of(seed), name)) for seed, name in enumerate("ab")]
     rows = list(csv.DictReader(io.StringIO(audits_table(audits).csv())))
     assert [row["checkpoint"] for row in rows] == ["a"] * 4 + ["b"] * 4
     assert [row["layer"] for row in rows[:4]] == ["fc1", "fc2", "fc3", "all"]
+    assert rows[0].keys() > {each.key for each in MEASURES}
+    assert float(rows[0]["rank_gf2"]) == audits[0].layers[0].values["rank_gf2"].value
 
 
 def test_measures_of_one_layer_alone() -> None:
-    layer = PackedLayer("fc1", PackedMatrix.from_bits(np.zeros((4, 8), dtype=bool)))
-    measures = measure([layer.weights])
+    measures = measure([PackedMatrix.from_bits(np.zeros((4, 8), dtype=bool))])
     assert (measures.density, measures.bit_entropy, measures.block_entropy) == (0.0, 0.0, 0.0)
     assert measures.distinct_blocks == 1
+
+
+def test_tensors_that_do_not_fit_are_refused() -> None:
+    matrix = PackedMatrix.from_bits(np.zeros((4, 18), dtype=bool))
+    assert BitTensor("conv", matrix, (4, 2, 3, 3)).is_convolution
+    with pytest.raises(DataError, match="does not fit a 4 x 18 matrix"):
+        BitTensor("conv", matrix, (4, 3, 3, 3))
+    with pytest.raises(DataError, match="no weights"):
+        BitTensor("fc", PackedMatrix.from_bits(np.zeros((0, 3), dtype=bool)), (0, 3))
+    tensor = BitTensor("fc", matrix, (4, 18))
+    with pytest.raises(DataError, match="names must differ"):
+        WeightSet("file", (tensor, tensor), None, "")
+    with pytest.raises(DataError, match="holds no weights"):
+        WeightSet("file", (), None, "")

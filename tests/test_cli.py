@@ -105,14 +105,31 @@ def test_audit_in_every_form(inside: RunDirectory, bnnedge: Bnnedge) -> None:
     assert documents[1]["provenance"]["epoch"] == inside.summary()["best"]["epoch"]
     table = bnnedge("audit", "--csv", first, best).out.splitlines()
     assert len(table) == 1 + 2 * 5
-    assert table[0].startswith("checkpoint,layer,outputs,inputs,bits")
+    assert table[0].startswith("checkpoint,layer,shape,bits")
+
+
+def test_audit_with_page_gates_and_fix(inside: RunDirectory, tmp_path: Path, bnnedge: Bnnedge) -> None:
+    page, fixed = tmp_path / "page.html", tmp_path / "fixed.safetensors"
+    done = bnnedge("audit", "--html", page, "--fix", fixed, "--details", "--nulls", "20")
+    assert done.code == 0, done.err
+    assert "Further measures" in done.out
+    assert "Findings: " in done.out
+    assert str(inside.best_checkpoint()) in page.read_text()
+    digits = load_dataset("digits", validation=0.15).test.inputs
+    assert np.array_equal(load(fixed).predict(digits).logits, load(inside.path).predict(digits).logits)
+    assert bnnedge("audit", "--markdown").out.startswith("## Audit of ")
+    assert bnnedge("audit", "--fail-on", "bdm_z < -100").code == 0
+    message, _ = two_lines(bnnedge("audit", "--fail-on", "bits > 1000"), errors.GateError)
+    assert "fc1" in message
+    two_lines(bnnedge("audit", "--fail-on", "bitz > 1000"), errors.ConfigError)
+    assert bnnedge("audit", "digits-tfc", "mnist-tfc", "--html", page).code == 2
 
 
 def test_compare_two_or_a_whole_run(inside: RunDirectory, bnnedge: Bnnedge) -> None:
     first, best, last = inside.first_checkpoint(), inside.best_checkpoint(), inside.last_checkpoint()
     two = json.loads(bnnedge("compare", "--json", first, best).out)
     assert two["kind"] == "bnnedge.comparison"
-    assert 0 < two["total"]["flipped_bits"] < two["total"]["before"]["bits"]
+    assert 0 < two["total"]["change"]["flipped_bits"] < two["total"]["before"]["bits"]
     three = json.loads(bnnedge("compare", "--json", first, best, last).out)
     assert [point["name"] for point in three["points"]] == [str(first), str(best), str(last)]
     run = json.loads(bnnedge("compare", "--json").out)
@@ -124,6 +141,11 @@ def test_compare_two_or_a_whole_run(inside: RunDirectory, bnnedge: Bnnedge) -> N
     assert "(best)" in text
     assert "checkpoints between these are left out" in text
     assert "From the first checkpoint to the best" in text
+    assert "within 1% of" in text
+    assert "lz76_normalised" in bnnedge("compare", first, best, "--details", "--measures", "all").out
+    side_by_side = bnnedge("compare", "digits-tfc", "mnist-tfc")
+    assert side_by_side.code == 0, side_by_side.err
+    assert "stand side by side" in side_by_side.out
 
 
 @pytest.mark.parametrize("target", ["onnx", "qonnx", "finn", "pynq"])
@@ -225,7 +247,8 @@ def test_errors_are_two_lines_and_a_stable_code(
     assert not Path("runs").exists()  # nothing is made before everything is known to be there
     save_packed(random_model(seed=0, widths=(8, 8, 3)), Path("a.safetensors"))
     save_packed(random_model(seed=0, widths=(8, 4, 3)), Path("b.safetensors"))
-    two_lines(bnnedge("compare", "a.safetensors", "b.safetensors"), errors.DataError)
+    assert bnnedge("compare", "a.safetensors", "b.safetensors").code == 0
+    two_lines(bnnedge("compare", *["a.safetensors", "b.safetensors"] * 2), errors.DataError)
     two_lines(bnnedge("export", "a.safetensors", "--target", "onnx"), errors.DataError)
     two_lines(bnnedge("compare", tmp_path), errors.FileError)
     Path("occupied").mkdir()

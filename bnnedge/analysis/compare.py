@@ -1,60 +1,86 @@
-"""Two models of one shape, or a series of them: which bits flipped, what became simpler."""
+"""Two files of weight bits, layer by layer: which bits flipped, what became simpler."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
-from bnnedge.analysis.measures import LAYOUT, Measures, measure
+from bnnedge.analysis.measures import BLOCKS, Measures, measure
+from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.complexity.histogram import block_histogram
-from bnnedge.errors import DataError
-from bnnedge.packed.file import digest
+from bnnedge.complexity.measure import Cost
+from bnnedge.complexity.sampling import Value, take
 from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedLayer, PackedModel
+from bnnedge.packed.weights import BitTensor, WeightSet, weights_of
 
-__all__ = ["Comparison", "Difference", "Series", "SeriesPoint", "compare", "series"]
+__all__ = ["QUICK", "Change", "Comparison", "LayerComparison", "changed_blocks", "compare", "values_of"]
 
-SCHEMA = 1
+SCHEMA = 2
+QUICK: tuple[Cost, ...] = ("linear", "streaming")
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What changed in some bits from one model to the next.
+class Change:
+    """What differs between two layers of one shape, or between two models of the same shapes.
 
     Attributes:
-        flipped_bits: weights whose sign changed.
+        flipped_bits: weights whose sign differs.
         changed_blocks: whole 4x4 blocks with at least one of them.
-        changed_thresholds: neurons whose threshold or its direction changed.
-        before: measures of the first model.
-        after: measures of the second.
+        changed_thresholds: neurons whose threshold or its direction differs; None for weights alone.
     """
 
     flipped_bits: int
     changed_blocks: int
-    changed_thresholds: int
-    before: Measures
-    after: Measures
+    changed_thresholds: int | None
+
+
+@dataclass(frozen=True)
+class LayerComparison:
+    """A layer of one file beside a layer of the other.
+
+    Attributes:
+        name: of the layer, or ``one → other`` where the names differ.
+        before: basic figures in the first file; None where it has no such layer.
+        after: the same in the second.
+        values_before: further measures by key.
+        values_after: the same in the second.
+        change: None where the shapes differ, so that no bit of one is a bit of the other.
+    """
+
+    name: str
+    before: Measures | None
+    after: Measures | None
+    values_before: Mapping[str, Value]
+    values_after: Mapping[str, Value]
+    change: Change | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models, layer by layer.
+    """Two files, layer by layer.
 
     Attributes:
         names: of the two, as the user gave them.
-        digests: SHA-256 of what each computes.
-        layers: name and difference, in model order.
-        total: over all layers.
+        digests: SHA-256 of what each holds.
+        layers: aligned by their names where both files have the same ones, else by their order.
+        total: over all layers; its change is None unless all shapes agree.
     """
 
     names: tuple[str, str]
     digests: tuple[str, str]
-    layers: tuple[tuple[str, Difference], ...]
-    total: Difference
+    layers: tuple[LayerComparison, ...]
+    total: LayerComparison
+
+    @property
+    def related(self) -> bool:
+        """Whether every layer of one has its counterpart of the same shape in the other."""
+        return self.total.change is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -63,9 +89,9 @@ class Comparison:
             "kind": "bnnedge.comparison",
             "names": list(self.names),
             "digests": list(self.digests),
-            "layout": LAYOUT,
-            "layers": [{"name": name} | _difference(difference) for name, difference in self.layers],
-            "total": _difference(self.total),
+            "blocks": BLOCKS["ignore"],
+            "layers": [_plain(layer) for layer in self.layers],
+            "total": _plain(self.total),
         }
 
     def to_json(self) -> str:
@@ -73,140 +99,106 @@ class Comparison:
         return json.dumps(self.to_dict(), allow_nan=False)
 
 
-@dataclass(frozen=True)
-class SeriesPoint:
-    """One model of a series.
-
-    Attributes:
-        name: as the user gave it, or ``epoch N``.
-        flipped_since_previous: weights that differ from the model before; 0 for the first.
-        flipped_since_first: weights that differ from the first.
-        layers: name and measures, in model order.
-        total: over all layers.
-    """
-
-    name: str
-    flipped_since_previous: int
-    flipped_since_first: int
-    layers: tuple[tuple[str, Measures], ...]
-    total: Measures
-
-
-@dataclass(frozen=True)
-class Series:
-    """Several models of one shape, in order: the checkpoints of a run, say."""
-
-    points: tuple[SeriesPoint, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "schema": SCHEMA,
-            "kind": "bnnedge.series",
-            "layout": LAYOUT,
-            "points": [
-                {
-                    "name": point.name,
-                    "flipped_since_previous": point.flipped_since_previous,
-                    "flipped_since_first": point.flipped_since_first,
-                    "layers": [{"name": name} | measures.to_dict() for name, measures in point.layers],
-                    "total": point.total.to_dict(),
-                }
-                for point in self.points
-            ],
-        }
-
-    def to_json(self) -> str:
-        """The series as ``bnnedge compare --json`` prints it, one line."""
-        return json.dumps(self.to_dict(), allow_nan=False)
-
-
 def compare(
-    before: PackedModel, after: PackedModel, names: tuple[str, str] = ("before", "after")
+    before: WeightSet | PackedModel,
+    after: WeightSet | PackedModel,
+    names: tuple[str, str] = ("before", "after"),
+    *,
+    costs: Sequence[Cost] = QUICK,
+    seed: int = 0,
 ) -> Comparison:
-    """Compare two models of one shape.
+    """Compare two files; layers of different shapes are put side by side without counting flips.
 
-    Raises:
-        DataError: their layers differ in name or shape.
+    Args:
+        before: the first.
+        after: the second.
+        names: what reports call them.
+        costs: which of the further measures to take, by their cost.
+        seed: of the tiles on which measures of large layers are taken.
     """
-    pairs = _paired(before, after, names)
-    layers = tuple((a.name, _differ([(a, b)])) for a, b in pairs)
-    return Comparison(names, (digest(before), digest(after)), layers, _differ(pairs))
+    one, other = (weights_of(each) if isinstance(each, PackedModel) else each for each in (before, after))
+    thresholds = _changed_thresholds(one.model, other.model)
+    pairs = _aligned(one.tensors, other.tensors)
+    layers = tuple(_compare_layers(a, b, thresholds, costs, seed) for a, b in pairs)
+    changes = [layer.change for layer in layers]
+    return Comparison(names, (one.digest, other.digest), layers, _total(one, other, changes))
 
 
-def series(models: Sequence[PackedModel], names: Sequence[str]) -> Series:
-    """Measure models of one shape in order, and count the bits that flip between them.
-
-    Raises:
-        DataError: their layers differ in name or shape.
-    """
-    points = []
-    for position, (model, name) in enumerate(zip(models, names, strict=True)):
-        previous = max(position - 1, 0)
-        points.append(
-            SeriesPoint(
-                name=name,
-                flipped_since_previous=_flips(_paired(models[previous], model, (names[previous], name))),
-                flipped_since_first=_flips(_paired(models[0], model, (names[0], name))),
-                layers=tuple((layer.name, measure([layer.weights])) for layer in model.layers),
-                total=measure([layer.weights for layer in model.layers]),
-            )
-        )
-    return Series(tuple(points))
+def values_of(matrix: PackedMatrix, costs: Sequence[Cost], seed: int) -> dict[str, Value]:
+    """The further measures of some costs, by key."""
+    return {each.key: take(each, matrix, seed) for each in MEASURES if each.cost in costs}
 
 
-_Pairs = list[tuple[PackedLayer, PackedLayer]]
-
-
-def _paired(before: PackedModel, after: PackedModel, names: tuple[str, str]) -> _Pairs:
-    shapes = [[(layer.name, layer.weights.shape) for layer in model.layers] for model in (before, after)]
-    if shapes[0] != shapes[1]:
-        described = [", ".join(f"{name} {r}x{c}" for name, (r, c) in shape) for shape in shapes]
-        raise DataError(
-            f"{names[0]} and {names[1]} are networks of different shapes",
-            f"{names[0]} has {described[0]}; {names[1]} has {described[1]}",
-        )
-    return list(zip(before.layers, after.layers, strict=True))
-
-
-def _differ(pairs: _Pairs) -> Difference:
-    flipped = _flipped(pairs)
-    return Difference(
-        flipped_bits=sum(matrix.ones for matrix in flipped),
-        changed_blocks=sum(_changed_blocks(matrix) for matrix in flipped),
-        changed_thresholds=sum(_changed_thresholds(a, b) for a, b in pairs),
-        before=measure([a.weights for a, _ in pairs]),
-        after=measure([b.weights for _, b in pairs]),
-    )
-
-
-def _flipped(pairs: _Pairs) -> list[PackedMatrix]:
-    return [a.weights ^ b.weights for a, b in pairs]
-
-
-def _flips(pairs: _Pairs) -> int:
-    return sum(matrix.ones for matrix in _flipped(pairs))
-
-
-def _changed_blocks(flipped: PackedMatrix) -> int:
-    """Blocks of the difference that are not all 0: block code 0 is the block in which nothing changed."""
+def changed_blocks(flipped: PackedMatrix) -> int:
+    """Blocks of a difference that are not all 0: block code 0 is the block in which nothing changed."""
     histogram = block_histogram(flipped)
     return histogram.blocks - int(histogram.counts[4, 4][0])
 
 
-def _changed_thresholds(before: PackedLayer, after: PackedLayer) -> int:
-    if before.thresholds is None or after.thresholds is None:
-        return 0
-    values = before.thresholds.values != after.thresholds.values
-    directions = before.thresholds.directions != after.thresholds.directions
-    return int(np.count_nonzero(values | directions))
+_Pair = tuple[BitTensor | None, BitTensor | None]
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
+def _aligned(one: Sequence[BitTensor], other: Sequence[BitTensor]) -> list[_Pair]:
+    if {tensor.name for tensor in one} == {tensor.name for tensor in other}:
+        by_name = {tensor.name: tensor for tensor in other}
+        return [(tensor, by_name[tensor.name]) for tensor in one]
+    return list(zip_longest(one, other))
+
+
+def _compare_layers(
+    a: BitTensor | None, b: BitTensor | None, thresholds: Mapping[str, int], costs: Sequence[Cost], seed: int
+) -> LayerComparison:
+    change = None
+    if a is not None and b is not None and a.shape == b.shape:
+        flipped = a.matrix ^ b.matrix
+        change = Change(flipped.ones, changed_blocks(flipped), thresholds.get(a.name))
+    names = dict.fromkeys("–" if tensor is None else tensor.name for tensor in (a, b))
+    return LayerComparison(
+        name=" → ".join(names),
+        before=measure([a.matrix]) if a is not None else None,
+        after=measure([b.matrix]) if b is not None else None,
+        values_before=values_of(a.matrix, costs, seed) if a is not None else {},
+        values_after=values_of(b.matrix, costs, seed) if b is not None else {},
+        change=change,
+    )
+
+
+def _total(one: WeightSet, other: WeightSet, changes: Sequence[Change | None]) -> LayerComparison:
+    counted = [change for change in changes if change is not None]
+    total = None
+    if len(counted) == len(changes):
+        thresholds = [c.changed_thresholds for c in counted if c.changed_thresholds is not None]
+        total = Change(
+            sum(change.flipped_bits for change in counted),
+            sum(change.changed_blocks for change in counted),
+            sum(thresholds) if thresholds else None,
+        )
+    before, after = (measure(tensor.matrix for tensor in each.tensors) for each in (one, other))
+    return LayerComparison("all", before, after, {}, {}, total)
+
+
+def _changed_thresholds(one: PackedModel | None, other: PackedModel | None) -> dict[str, int]:
+    """Neurons whose comparison differs, for layers of the same name and size that have one."""
+    if one is None or other is None:
+        return {}
+    others = {layer.name: layer for layer in other.layers}
+    changed = {layer.name: _moved(layer, others.get(layer.name)) for layer in one.layers}
+    return {name: count for name, count in changed.items() if count is not None}
+
+
+def _moved(a: PackedLayer, b: PackedLayer | None) -> int | None:
+    if a.thresholds is None or b is None or b.thresholds is None or a.outputs != b.outputs:
+        return None
+    values = a.thresholds.values != b.thresholds.values
+    return int(np.count_nonzero(values | (a.thresholds.directions != b.thresholds.directions)))
+
+
+def _plain(layer: LayerComparison) -> dict[str, Any]:
     return {
-        "flipped_bits": difference.flipped_bits,
-        "changed_blocks": difference.changed_blocks,
-        "changed_thresholds": difference.changed_thresholds,
-        "before": difference.before.to_dict(),
-        "after": difference.after.to_dict(),
+        "name": layer.name,
+        "change": asdict(layer.change) if layer.change is not None else None,
+        "before": layer.before.to_dict() if layer.before is not None else None,
+        "after": layer.after.to_dict() if layer.after is not None else None,
+        "measures_before": {key: value.to_dict() for key, value in layer.values_before.items()},
+        "measures_after": {key: value.to_dict() for key, value in layer.values_after.items()},
     }

@@ -1,28 +1,33 @@
-"""What is measured of one bit matrix, or of several with their blocks pooled: the columns of every report."""
+"""The basic figures of some weight bits, all read off one count: the columns of every report."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import add
 
 from bnnedge.complexity.bdm import bdm_of
 from bnnedge.complexity.entropy import block_entropy_of, entropy_of_share
-from bnnedge.complexity.histogram import block_histogram
+from bnnedge.complexity.histogram import BlockHistogram, block_histogram
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["LAYOUT", "Measures", "measure"]
+__all__ = ["BLOCKS", "Counted", "Measures", "count", "measure"]
 
-LAYOUT = "(out, in), 4x4 blocks, edge ignored"
+BLOCKS = {
+    "ignore": "4x4 blocks, edge ignored",
+    "recursive": "4x4 blocks, edge in 3x3 and 2x2 blocks",
+}
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Complexity of some weight bits over whole 4x4 blocks of their (outputs, inputs) matrices.
+    """Complexity of some weight bits over the blocks of their matrices.
 
     Attributes:
         bits: number of weights.
-        bits_kept: weights inside a whole block.
+        bits_kept: weights inside a block.
         bits_dropped: weights at the edges, in no block.
         density: share of weights that are +1.
         bit_entropy: Shannon entropy of that share, bits a weight.
@@ -56,21 +61,43 @@ class Measures:
         return {name: None if name in missing else value for name, value in values.items()}
 
 
-def measure(matrices: Sequence[PackedMatrix]) -> Measures:
+@dataclass(frozen=True)
+class Counted:
+    """What is counted in one pass over some bits; several add up, their blocks pooled in one histogram."""
+
+    bits: int
+    ones: int
+    histogram: BlockHistogram
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(self.bits + other.bits, self.ones + other.ones, self.histogram + other.histogram)
+
+    def measures(self) -> Measures:
+        """The figures that follow from the counts."""
+        histogram, density = self.histogram, self.ones / self.bits
+        return Measures(
+            bits=self.bits,
+            bits_kept=histogram.bits_kept,
+            bits_dropped=histogram.bits_dropped,
+            density=density,
+            bit_entropy=entropy_of_share(density),
+            blocks=histogram.blocks,
+            distinct_blocks=histogram.distinct,
+            block_entropy=block_entropy_of(histogram),
+            bdm=bdm_of(histogram),
+            reason="" if histogram.blocks else "no whole 4x4 block fits",
+        )
+
+
+def count(matrix: PackedMatrix, boundary: str = "ignore") -> Counted:
+    """Count one matrix.
+
+    Raises:
+        ConfigError: an unknown boundary rule.
+    """
+    return Counted(matrix.bits, matrix.ones, block_histogram(matrix, boundary))
+
+
+def measure(matrices: Iterable[PackedMatrix], boundary: str = "ignore") -> Measures:
     """Measure one matrix, or several as one collection of blocks (as Sakabe et al. pool their layers)."""
-    histograms = [block_histogram(matrix) for matrix in matrices]
-    pooled = sum(histograms[1:], start=histograms[0])
-    bits = sum(matrix.bits for matrix in matrices)
-    density = sum(matrix.ones for matrix in matrices) / bits
-    return Measures(
-        bits=bits,
-        bits_kept=pooled.bits_kept,
-        bits_dropped=pooled.bits_dropped,
-        density=density,
-        bit_entropy=entropy_of_share(density),
-        blocks=pooled.blocks,
-        distinct_blocks=pooled.distinct,
-        block_entropy=block_entropy_of(pooled),
-        bdm=bdm_of(pooled),
-        reason="" if pooled.blocks else "no whole 4x4 block fits",
-    )
+    return reduce(add, [count(matrix, boundary) for matrix in matrices]).measures()

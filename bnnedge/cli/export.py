@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
-from bnnedge.cli.options import data_dir_option, newest_or, runs_option
-from bnnedge.data.registry import load_dataset
-from bnnedge.errors import DataError
+from bnnedge.cli.options import data_dir_option, newest_or, runs_option, test_inputs
 from bnnedge.exporters import export
 from bnnedge.importers.load import resolve
 from bnnedge.packed.file import load_packed
-from bnnedge.packed.model import PackedModel
-from bnnedge.runs.config import parse_data_config
 
 
 @click.command("export")
@@ -61,16 +54,5 @@ def command(
     if out is None:
         in_run = (Path(source) / "checkpoints").is_dir()
         out = Path(source) / f"export-{target}" if in_run else Path(f"{path.parent.name}-{target}")
-    report = export(model, target, out, inputs=_test_images(model, data_dir)[:samples], board=board, fps=fps)
+    report = export(model, target, out, inputs=test_inputs(model, data_dir)[:samples], board=board, fps=fps)
     click.echo(str(report))
-
-
-def _test_images(model: PackedModel, data_dir: Path | None) -> NDArray[np.uint8]:
-    """The test split of the data set that the model says it was trained on."""
-    table = model.provenance.get("data")
-    if not isinstance(table, dict):
-        raise DataError(
-            "the checkpoint does not say which data it was trained on", "export a checkpoint of bnnedge train"
-        )
-    config = parse_data_config(table)
-    return load_dataset(**dataclasses.asdict(config), data_dir=data_dir).test.inputs

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
-from bnnedge.runs.config import presets
+from bnnedge.data.registry import load_dataset
+from bnnedge.errors import DataError
+from bnnedge.packed.model import PackedModel
+from bnnedge.runs.config import parse_data_config
 from bnnedge.runs.directory import newest_run
 
-__all__ = ["data_dir_option", "newest_or", "runs_option", "shown"]
+__all__ = ["data_dir_option", "newest_or", "runs_option", "test_inputs"]
 
 runs_option = click.option(
     "--runs",
@@ -26,12 +32,20 @@ data_dir_option = click.option(
 )
 
 
-def shown(checkpoint: Path) -> str:
-    """What reports call a checkpoint: its path as the user may type it, or the name of a preset."""
-    folder = checkpoint.parent
-    return folder.name if presets().get(folder.name) == folder / "config.toml" else str(checkpoint)
-
-
 def newest_or(named: str | Path | None, runs: Path) -> Path | str:
     """What the user named, or else the newest run."""
     return named if named is not None else newest_run(runs).path
+
+
+def test_inputs(model: PackedModel, data_dir: Path | None) -> NDArray[np.uint8]:
+    """The test split of the data set that a model says it was trained on.
+
+    Raises:
+        DataError: it does not say, or the set is not on this machine.
+    """
+    table = model.provenance.get("data")
+    if not isinstance(table, dict):
+        raise DataError(
+            "the checkpoint does not say which data it was trained on", "name a checkpoint of bnnedge train"
+        )
+    return load_dataset(**dataclasses.asdict(parse_data_config(table)), data_dir=data_dir).test.inputs

@@ -21,7 +21,7 @@ from bnnedge.errors import ConfigError, DataError
 from bnnedge.packed.bits import WORD_BITS, Words, pack_bits, unpack_bits
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["BLOCK_SHAPES", "BOUNDARIES", "BlockHistogram", "block_histogram"]
+__all__ = ["BLOCK_SHAPES", "BOUNDARIES", "BlockHistogram", "block_histogram", "codes_in_place"]
 
 BOUNDARIES = ("ignore", "correlated", "recursive")
 BLOCK_SHAPES: tuple[tuple[int, ...], ...] = ((4, 4), (12,))
@@ -160,22 +160,34 @@ def _count_words(words: Words, columns: int, counts: Counts) -> None:
             if word + _SLICE_WORDS >= width:
                 # Surplus blocks, of padding and of 1 to 3 columns, all get code 0, and are taken out below.
                 fields[..., -1] &= in_blocks
-            _exchange(fields[0::2], fields[1::2], 4, _LOW_NIBBLES, spare)
-            _exchange(fields[:2], fields[2:], 8, _LOW_BYTES, spare)
-            codes = fields.view(np.uint16).ravel()
+            codes = codes_in_place(fields, spare).ravel()
             np.copyto(indices[: codes.size], codes)
             # With indices of this type and counts of int64, add.at is as quick as bincount and adds in place.
             np.add.at(counts, indices[: codes.size], 1)
     counts[0] -= bands * (_BLOCKS_PER_WORD * width - across)
 
 
-def _exchange(a: Words, b: Words, shift: int, low: np.uint64, spare: Words) -> None:
-    """Swap the low half of each field of ``a`` with the high half of the same field of ``b``, in place.
+def codes_in_place(fields: Words, spare: Words) -> NDArray[np.uint16]:
+    """The codes of the 4x4 blocks of (4, ..., words), a band's four rows first, over the words themselves.
 
-    Over the four rows of a band, once with nibbles of bytes and once with bytes of 16-bit fields, this puts
-    each 4x4 block's nibbles side by side: every 16-bit field becomes a block's code. Which field holds which
-    block depends on the machine's byte order, but a histogram does not ask.
+    Over the four rows, once with nibbles of bytes and once with bytes of 16-bit fields, halves change places:
+    that puts each block's nibbles side by side, and every 16-bit field is a block's code. Which field holds
+    which block depends on the machine's byte order, but a histogram does not ask.
+
+    Args:
+        fields: what is overwritten.
+        spare: room for half as many words.
+
+    Returns:
+        (4, ..., 4 * words) view.
     """
+    _exchange(fields[0::2], fields[1::2], 4, _LOW_NIBBLES, spare)
+    _exchange(fields[:2], fields[2:], 8, _LOW_BYTES, spare)
+    return fields.view(np.uint16)
+
+
+def _exchange(a: Words, b: Words, shift: int, low: np.uint64, spare: Words) -> None:
+    """Swap the low half of each field of ``a`` with the high half of the same field of ``b``, in place."""
     by, moving = np.uint64(shift), spare[: a.size].reshape(a.shape)
     np.right_shift(b, by, out=moving)
     np.bitwise_xor(moving, a, out=moving)

@@ -10,7 +10,7 @@ from bnnedge.packed.matrix import PackedMatrix
 
 __all__ = ["Cost", "Measure"]
 
-Cost = Literal["linear", "quadratic", "slow"]
+Cost = Literal["linear", "streaming", "quadratic", "slow"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Measure:
         key: its name in JSON and CSV and in gates, with the unit where it has one: ``lz76_bits``.
         header: what people read above its column.
         unit: ``bits``, ``bits a block``, ``blocks``, ``share`` …
-        cost: ``linear`` in the number of bits, ``quadratic`` in rows (or columns), or ``slow``: beyond
-            either, or with a large constant. On large layers the last two are taken on seeded tiles.
+        cost: ``linear``, at the speed of the packed kernel; ``streaming``, linear with a larger constant;
+            ``quadratic`` in rows or columns; ``slow``, beyond that. On layers too large for it (see
+            ``analysis.audit``) all but the first are taken on seeded tiles.
         meaning: one sentence: what a small or a large value says, and for which hardware.
         of: the measure of a matrix; NaN, never 0, where the matrix is too small to have one.
         format: format specification for people.

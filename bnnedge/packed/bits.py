@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["WORD_BITS", "Words", "pack_bits", "popcount", "unpack_bits", "words_per_row"]
 
 WORD_BITS = 64
+SLICE_WORDS = 1 << 18
 
 Words = NDArray[np.uint64]
 
@@ -48,5 +49,7 @@ def unpack_bits(words: Words, columns: int) -> NDArray[np.bool_]:
 
 
 def popcount(words: Words) -> int:
-    """Number of 1 bits in all the words together."""
-    return int(np.bitwise_count(words).sum(dtype=np.int64))
+    """Number of 1 bits in all the words together, in slices, so that memory stays bounded."""
+    flat = words.reshape(-1)
+    slices = (flat[start : start + SLICE_WORDS] for start in range(0, flat.size, SLICE_WORDS))
+    return sum(int(np.bitwise_count(part).sum(dtype=np.int64)) for part in slices)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = ["SCHEMA", "digest", "load_packed", "save_packed"]
 
 SCHEMA = 1
 FORMAT = "bnnedge.packed"
+MAPPED_BYTES = 1 << 20  # tensors from this size on stay in the file
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -51,9 +53,11 @@ def load_packed(path: Path) -> PackedModel:
         FileError: missing, truncated, corrupt, of another format or of a newer schema.
     """
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
+        with safetensors.safe_open(path, framework="numpy") as file:  # checks header, offsets and sizes
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+            small = [name for name in file.keys() if not _is_large(file, name)]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in small}
+        tensors |= _map_large(path, small)
     except FileNotFoundError as error:
         raise FileError(f"no file {path}", "name a checkpoint, a run directory or a preset") from error
     except OSError as error:
@@ -76,6 +80,23 @@ def load_packed(path: Path) -> PackedModel:
         raise FileError(
             f"{path}: the description of the model is damaged ({type(error).__name__}: {error})"
         ) from error
+
+
+def _is_large(file: Any, name: str) -> bool:
+    tensor = file.get_slice(name)
+    return bool(tensor.get_dtype() == "U8" and math.prod(tensor.get_shape()) >= MAPPED_BYTES)
+
+
+def _map_large(path: Path, others: list[str]) -> Tensors:
+    """The large uint8 tensors as views of the file: read when used, and never all in memory at once."""
+    with path.open("rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        header = json.loads(handle.read(length))
+    entries = {name: entry for name, entry in header.items() if name not in ("__metadata__", *others)}
+    return {
+        name: np.memmap(path, np.uint8, "r", 8 + length + entry["data_offsets"][0], tuple(entry["shape"]))
+        for name, entry in entries.items()
+    }
 
 
 def _serialise(model: PackedModel) -> bytes:
@@ -109,7 +130,7 @@ def _describe(model: PackedModel, tensors: Tensors) -> dict[str, object]:
             {"name": layer.name, "type": "dense", "outputs": layer.outputs, "inputs": layer.inputs}
             for layer in model.layers
         ],
-        "tensors": {name: hashlib.sha256(tensor.tobytes()).hexdigest() for name, tensor in tensors.items()},
+        "tensors": {name: hashlib.sha256(tensor.data).hexdigest() for name, tensor in tensors.items()},
     }
     return description | {"sha256": hashlib.sha256(_canonical_json(description).encode()).hexdigest()}
 

@@ -74,7 +74,7 @@ class PackedMatrix:
                 f"bytes of shape {data.shape} cannot hold rows of {columns} bits",
                 f"expected (rows, {8 * words_per_row(columns)})",
             )
-        return cls(np.ascontiguousarray(data).view(np.uint64), columns)
+        return cls(np.require(np.ascontiguousarray(data).view(np.uint64), requirements="A"), columns)
 
     @property
     def rows(self) -> int:

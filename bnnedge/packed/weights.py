@@ -11,10 +11,11 @@ from math import prod
 from typing import Literal
 
 from bnnedge.errors import DataError
+from bnnedge.packed.file import digest
 from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
 
-__all__ = ["BitTensor", "Reading", "WeightSet"]
+__all__ = ["BitTensor", "Reading", "WeightSet", "weights_of"]
 
 Reading = Literal["packed", "±1", "0/1", "signs of real values"]
 
@@ -79,3 +80,9 @@ class WeightSet:
             raise DataError(f"{self.name} holds no weights")
         if len({tensor.name for tensor in self.tensors}) != len(self.tensors):
             raise DataError(f"{self.name}: layer names must differ")
+
+
+def weights_of(model: PackedModel, name: str = "model") -> WeightSet:
+    """The weight bits of a packed model."""
+    tensors = tuple(BitTensor(layer.name, layer.weights, layer.weights.shape) for layer in model.layers)
+    return WeightSet(name, tensors, model, digest(model), model.provenance)

@@ -26,11 +26,13 @@ class Column:
         key: name in CSV, with the unit where there is one.
         header: what people read; may have two lines.
         format: format specification of numbers, such as ``,d`` or ``.3f``.
+        prose: width that text is wrapped to, left-aligned; 0 for a column of figures or names.
     """
 
     key: str
     header: str
     format: str = ""
+    prose: int = 0
 
     def show(self, cell: Cell) -> str:
         """The cell as people read it; a value that is not there is a dash."""
@@ -63,7 +65,13 @@ class Table:
         """Plain text, as wide as it needs to be."""
         table = RichTable(box=SIMPLE_HEAD, show_footer=False, pad_edge=False)
         for position, column in enumerate(self.columns):
-            table.add_column(Text(column.header), justify="left" if position == 0 else "right", no_wrap=True)
+            left = position == 0 or column.prose
+            table.add_column(
+                Text(column.header),
+                justify="left" if left else "right",
+                no_wrap=not column.prose,
+                max_width=column.prose or None,
+            )
         for row in self.rows:
             table.add_row(*self._shown(row))
         if self.total is not None:

@@ -1,32 +1,51 @@
-"""Audits and comparisons as tables."""
+"""Audits, comparisons and series as tables."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from bnnedge.analysis.audit import Audit
-from bnnedge.analysis.compare import Comparison, Difference, Series
-from bnnedge.analysis.measures import LAYOUT, Measures
+from bnnedge.analysis.audit import Audit, LayerAudit
+from bnnedge.analysis.compare import Comparison, LayerComparison
+from bnnedge.analysis.measures import BLOCKS, Measures
+from bnnedge.analysis.series import SETTLED, Series
+from bnnedge.complexity.catalogue import MEASURES
+from bnnedge.complexity.measure import Measure
+from bnnedge.complexity.sampling import Value
 from bnnedge.report.table import Cell, Column, Table
 
-__all__ = ["audit_table", "audits_table", "comparison_table", "series_table"]
+__all__ = [
+    "audit_table",
+    "audits_table",
+    "comparison_table",
+    "details_table",
+    "findings_table",
+    "measures_table",
+    "series_table",
+    "settled_table",
+]
 
 _POOLED = "Row 'all' pools the blocks of all layers in one histogram; its BDM is no sum of the rows above."
 
-_AUDIT_COLUMNS = (
+_BASIC_COLUMNS = (
     Column("layer", "layer"),
-    Column("outputs", "out", "d"),
-    Column("inputs", "in", "d"),
+    Column("shape", "shape"),
     Column("bits", "bits", ",d"),
     Column("bits_kept", "in blocks", ",d"),
     Column("bits_dropped", "dropped", ",d"),
     Column("density", "density", ".3f"),
     Column("bit_entropy_bits", "bit\nentropy", ".3f"),
-    Column("blocks", "blocks", ",d"),
-    Column("distinct_blocks", "distinct", ",d"),
+    Column("distinct_blocks", "distinct\nblocks", ",d"),
     Column("block_entropy_bits", "block\nentropy", ".3f"),
     Column("bdm_bits", "BDM\n(bits)", ",.1f"),
     Column("bdm_per_bit", "BDM\nper bit", ".3f"),
+)
+
+_NULL_COLUMNS = (
+    Column("bdm_z", "z against\nshuffles", "+.1f"),
+    Column("bdm_low_over_permutations", "BDM if neurons\nare reordered", ",.0f"),
+    Column("bdm_high_over_permutations", "to", ",.0f"),
+    Column("bdm_z_inputs", "z against\nother pixels", "+.1f"),
 )
 
 _COMPARISON_COLUMNS = (
@@ -58,43 +77,109 @@ _SERIES_COLUMNS = (
 
 
 def audit_table(audit: Audit) -> Table:
-    """One row for each layer and one for all."""
-    rows = [
-        (layer.name, layer.outputs, layer.inputs, *_audit_cells(layer.measures)) for layer in audit.layers
-    ]
-    reasons = [f"{layer.name}: {layer.measures.reason}." for layer in audit.layers if layer.measures.reason]
+    """The basic figures and null scores: one row for each layer and one for all."""
+    flags = [f"{layer.name}: {flag}." for layer in audit.layers for flag in layer.flags]
+    layouts = {layer.layout for layer in audit.layers if len(layer.shape) == 4}
+    kernels = f"; kernels laid out {', '.join(sorted(layouts))}" if layouts else ""
     return Table(
         title=f"Audit of {audit.name} (sha256 {audit.digest[:12]})",
-        columns=_AUDIT_COLUMNS,
-        rows=rows,
-        total=("all", None, None, *_audit_cells(audit.total)),
-        notes=(f"Layout: {LAYOUT}.", _POOLED, *reasons),
+        columns=(*_BASIC_COLUMNS, *_NULL_COLUMNS),
+        rows=[
+            (layer.name, _shape(layer.shape), *_basic(layer.measures), *_nulls(layer))
+            for layer in audit.layers
+        ],
+        total=("all", None, *_basic(audit.total), None, None, None, None),
+        notes=(f"Matrices are (out, in), {audit.blocks}{kernels}.", _POOLED, *audit.notes, *flags),
+    )
+
+
+def details_table(audit: Audit) -> Table:
+    """Every further measure: one row each, one column a layer."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for layer in audit.layers:
+        for each in MEASURES:
+            if note := layer.values[each.key].note:
+                alike.setdefault((layer.name, note), []).append(each.key)
+    return Table(
+        title="Further measures",
+        columns=(Column("measure", "measure"), Column("unit", "unit"), *_layers(audit)),
+        rows=[
+            (each.key, each.unit, *(_formatted(each, layer.values[each.key]) for layer in audit.layers))
+            for each in MEASURES
+        ],
+        notes=[f"{layer}: {note}: {', '.join(keys)}." for (layer, note), keys in alike.items()],
+    )
+
+
+def findings_table(audit: Audit) -> Table:
+    """What an engineer can act on, one row each."""
+    return Table(
+        title=f"Findings: {len(audit.findings)}",
+        columns=(
+            Column("layer", "layer"),
+            Column("kind", "kind", prose=24),
+            Column("message", "finding", prose=72),
+            Column("saves", "saves", prose=40),
+        ),
+        rows=[(each.layer, each.kind, each.message, each.saves) for each in audit.findings],
     )
 
 
 def audits_table(audits: Sequence[Audit]) -> Table:
-    """The rows of several audits under one another, each with the name of its checkpoint: for CSV."""
-    tables = [audit_table(audit) for audit in audits]
-    return Table(
-        title="Audits",
-        columns=(Column("checkpoint", "checkpoint"), *_AUDIT_COLUMNS),
-        rows=[(a.name, *row) for a, table in zip(audits, tables, strict=True) for row in table.all_rows],
-    )
+    """All figures of several audits, one row a layer with the name of its checkpoint: for CSV."""
+    measures = [Column(each.key, each.header, each.format) for each in MEASURES]
+    rows: list[tuple[Cell, ...]] = []
+    for audit in audits:
+        for layer in audit.layers:
+            values = [layer.values[each.key].value for each in MEASURES]
+            basic = _basic(layer.measures)
+            rows.append((audit.name, layer.name, _shape(layer.shape), *basic, *_nulls(layer), *values))
+        nothing = [None] * (len(_NULL_COLUMNS) + len(measures))
+        rows.append((audit.name, "all", None, *_basic(audit.total), *nothing))
+    columns = (Column("checkpoint", "checkpoint"), *_BASIC_COLUMNS, *_NULL_COLUMNS, *measures)
+    return Table(title="Audits", columns=columns, rows=rows)
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """One row for each layer and one for all."""
+    notes = [f"Matrices are (out, in), {BLOCKS['ignore']}.", _POOLED]
+    if not comparison.related:
+        notes.append("Layers of different shapes stand side by side; no bit of one is a bit of the other.")
     return Table(
         title=f"From {comparison.names[0]} to {comparison.names[1]}",
         columns=_COMPARISON_COLUMNS,
-        rows=[(name, *_comparison_cells(difference)) for name, difference in comparison.layers],
-        total=("all", *_comparison_cells(comparison.total)),
-        notes=(f"Layout: {LAYOUT}.", _POOLED),
+        rows=[(layer.name, *_comparison(layer)) for layer in comparison.layers],
+        total=("all", *_comparison(comparison.total)),
+        notes=notes,
+    )
+
+
+def measures_table(comparison: Comparison) -> Table:
+    """Every further measure before and after: one row each, two columns a layer."""
+    taken = [each for each in MEASURES if any(each.key in layer.values_after for layer in comparison.layers)]
+    columns = [Column("measure", "measure"), Column("unit", "unit")]
+    for layer in comparison.layers:
+        columns += [Column(f"{layer.name}_{side}", f"{layer.name}\n{side}") for side in ("before", "after")]
+    return Table(
+        title="Further measures, before and after",
+        columns=columns,
+        rows=[
+            (
+                each.key,
+                each.unit,
+                *(
+                    _formatted(each, values.get(each.key, Value(math.nan)))
+                    for layer in comparison.layers
+                    for values in (layer.values_before, layer.values_after)
+                ),
+            )
+            for each in taken
+        ],
     )
 
 
 def series_table(series: Series, title: str, notes: Sequence[str] = ()) -> Table:
-    """One row for each model, measures over all its layers; and each layer's BDM."""
+    """One row for each point, figures over all its layers; and each layer's BDM."""
     layers = [name for name, _ in series.points[0].layers]
     rows: list[tuple[Cell, ...]] = [
         (
@@ -110,22 +195,61 @@ def series_table(series: Series, title: str, notes: Sequence[str] = ()) -> Table
         )
         for point in series.points
     ]
+    layout = f"Matrices are (out, in), {BLOCKS['ignore']}; pooled over layers, except where one is named."
     return Table(
         title=title,
         columns=(*_SERIES_COLUMNS, *(Column(f"bdm_bits_{name}", f"BDM\n{name}", ",.1f") for name in layers)),
         rows=rows,
-        notes=(f"Layout: {LAYOUT}. Blocks of all layers pooled, except where a layer is named.", *notes),
+        notes=(layout, *notes),
     )
 
 
-def _audit_cells(measures: Measures) -> tuple[Cell, ...]:
+def settled_table(series: Series) -> Table:
+    """When each layer came within 1 % of its last state for good, and how it got there."""
+    first, last = series.points[0], series.points[-1]
+    flips = {name: sum(point.flips[name] for point in series.points) for name in series.settled}
+    rows: list[tuple[Cell, ...]] = [
+        (name, settled, flips[name], flips[name] / before.bits, before.bdm, after.bdm, _change(before, after))
+        for (name, before), (_, after), settled in zip(
+            first.layers, last.layers, series.settled.values(), strict=True
+        )
+    ]
+    return Table(
+        title="Layers",
+        columns=(
+            Column("layer", "layer"),
+            Column("settled", f"within {SETTLED:.0%} of\nits end from"),
+            Column("flips", "flips between\nrows, in all", ",d"),
+            Column("flips_per_bit", "per bit", ".2f"),
+            Column("bdm_first_bits", "BDM\nfirst", ",.1f"),
+            Column("bdm_last_bits", "BDM\nlast", ",.1f"),
+            Column("bdm_change", "Δ BDM", "+.2%"),
+        ),
+        rows=rows,
+    )
+
+
+def _layers(audit: Audit) -> list[Column]:
+    return [Column(layer.name, layer.name) for layer in audit.layers]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _formatted(measure: Measure, value: Value) -> Cell:
+    if math.isnan(value.value):
+        return None
+    return Column(measure.key, "", measure.format).show(value.value) + ("*" if value.note else "")
+
+
+def _basic(measures: Measures) -> tuple[Cell, ...]:
     return (
         measures.bits,
         measures.bits_kept,
         measures.bits_dropped,
         measures.density,
         measures.bit_entropy,
-        measures.blocks,
         measures.distinct_blocks,
         measures.block_entropy,
         measures.bdm,
@@ -133,19 +257,41 @@ def _audit_cells(measures: Measures) -> tuple[Cell, ...]:
     )
 
 
-def _comparison_cells(difference: Difference) -> tuple[Cell, ...]:
-    before, after = difference.before, difference.after
+def _nulls(layer: LayerAudit) -> tuple[Cell, ...]:
+    scores = {score.null: score for score in layer.nulls if score.measure == "bdm_bits"}
+    shuffle, neurons, inputs = (scores.get(name) for name in ("shuffle", "neurons", "inputs"))
     return (
-        before.bits,
-        difference.flipped_bits,
-        difference.flipped_bits / before.bits,
-        difference.changed_blocks,
-        before.blocks,
-        difference.changed_thresholds,
-        after.density - before.density,
-        after.block_entropy - before.block_entropy,
-        after.distinct_blocks - before.distinct_blocks,
-        before.bdm,
-        after.bdm,
-        after.bdm / before.bdm - 1,
+        shuffle.z if shuffle else None,
+        neurons.low if neurons else None,
+        neurons.high if neurons else None,
+        inputs.z if inputs else None,
     )
+
+
+def _comparison(layer: LayerComparison) -> tuple[Cell, ...]:
+    before, after, change = layer.before, layer.after, layer.change
+    one = before or after
+    counts: tuple[Cell, ...] = (None, None, None, one.blocks if one else None, None)
+    if change is not None and one is not None:
+        share = change.flipped_bits / one.bits
+        thresholds = change.changed_thresholds
+        counts = (change.flipped_bits, share, change.changed_blocks, one.blocks, thresholds)
+    changes: tuple[Cell, ...] = (None, None, None)
+    if before is not None and after is not None:
+        changes = (
+            after.density - before.density,
+            after.block_entropy - before.block_entropy,
+            after.distinct_blocks - before.distinct_blocks,
+        )
+    return (
+        one.bits if one else None,
+        *counts,
+        *changes,
+        before.bdm if before else None,
+        after.bdm if after else None,
+        _change(before, after) if before and after else None,
+    )
+
+
+def _change(before: Measures, after: Measures) -> float:
+    return after.bdm / before.bdm - 1

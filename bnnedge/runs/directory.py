@@ -101,6 +101,15 @@ class RunDirectory:
         }
         return dict(sorted(found.items()))
 
+    def checkpoint_names(self) -> dict[str, Path]:
+        """The checkpoints by the name of their epoch, the best one marked."""
+        epochs = {0: 0} | {record["step"]: record["epoch"] for record in self.records()}
+        best = self.summary()["best"]["step"]
+        return {
+            f"epoch {epochs.get(step, '?')}" + (" (best)" if step == best else ""): path
+            for step, path in self.checkpoints().items()
+        }
+
     def records(self) -> list[dict[str, Any]]:
         """The metrics, one record an epoch."""
         return read_records(self.path / "metrics.jsonl")

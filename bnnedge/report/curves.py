@@ -1,0 +1,159 @@
+"""Curves of a run, for its page: loss, accuracy, flips and every measure over its checkpoints."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bnnedge.analysis.measures import Measures
+from bnnedge.analysis.series import Series, SeriesPoint
+from bnnedge.complexity.catalogue import MEASURES
+from bnnedge.complexity.sampling import Value
+from bnnedge.report.charts import Line, colour_of, line_chart
+
+__all__ = ["Curve", "Key", "curves", "keys"]
+
+T = TypeVar("T")
+
+MOST_VERTICES = 12_000  # of all curves of a page together: about 200 kB of SVG
+TOTAL = "var(--ink)"
+_STAND_IN = "#070809"  # what matplotlib draws where the page's ink is meant
+
+_HISTORY = (
+    ("Loss", "", "loss"),
+    ("Accuracy", "share", "accuracy"),
+)
+_BASIC: tuple[tuple[str, str, Callable[[Measures], float]], ...] = (
+    ("BDM per bit", "bits a bit", lambda measures: measures.bdm_per_bit),
+    ("Density", "share of +1", lambda measures: measures.density),
+    ("Block entropy", "bits a block", lambda measures: measures.block_entropy),
+)
+# Figures that grow with the layer are drawn relative to the first checkpoint: small layers' curves, and every
+# change, would otherwise lie flat beside large ones.
+_RELATIVE = "over that of the first checkpoint"
+_COUNTED = ("bits", "blocks", "patterns", "neurons")
+_SIZES: tuple[tuple[str, str, Callable[[Measures], float]], ...] = (
+    ("bdm", "BDM", lambda measures: measures.bdm),
+    ("distinct", "Distinct blocks", lambda measures: measures.distinct_blocks),
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One chart with its title and unit, through so many points."""
+
+    title: str
+    unit: str
+    svg: str
+    points: int
+
+
+@dataclass(frozen=True)
+class Key:
+    """One entry of the legend."""
+
+    name: str
+    colour: str
+
+
+def keys(series: Series) -> list[Key]:
+    """The legend of the curves by layer."""
+    names = [name for name, _ in series.points[0].layers]
+    return [Key(name, colour_of(place, len(names))) for place, name in enumerate(names)] + [Key("all", TOTAL)]
+
+
+def curves(series: Series | None, records: Sequence[Mapping[str, Any]]) -> tuple[list[Curve], list[Curve]]:
+    """Charts of the training history, and charts by layer."""
+    by_layer = list(_by_layer(series)) if series is not None else []
+    return list(_history(records)), by_layer
+
+
+def _history(records: Sequence[Mapping[str, Any]]) -> Iterator[Curve]:
+    chosen = _thinned(records, 200)
+    epochs = [_number(record, "epoch") for record in chosen]
+    for title, unit, quantity in _HISTORY:
+        lines = [
+            Line(epochs, [_number(record, f"{split}_{quantity}") for record in chosen], colour)
+            for split, colour in (("train", colour_of(0, 2)), ("validation", colour_of(1, 2)))
+        ]
+        if any(math.isfinite(value) for line in lines for value in line.y):
+            yield Curve(title, unit, line_chart(f"h-{quantity}", lines, "epoch"), len(chosen))
+
+
+def _by_layer(series: Series) -> Iterator[Curve]:
+    names = [name for name, _ in series.points[0].layers]
+    measured = [
+        each for each in MEASURES if any(each.key in point.values[names[0]] for point in series.points)
+    ]
+    charts = 1 + len(_SIZES) + len(_BASIC) + len(measured)
+    points = _thinned(series.points, max(8, MOST_VERTICES // (charts * (len(names) + 1))))
+    axis = _Axis.of(points, series.points)
+
+    def chart(key: str, title: str, unit: str, ys: Sequence[list[float]], total: list[float] | None) -> Curve:
+        lines = [Line(axis.x, y, colour_of(place, len(names))) for place, y in enumerate(ys)]
+        lines += [Line(axis.x, total, _STAND_IN, accent=True)] if total is not None else []
+        svg = line_chart(key, lines, axis.label, axis.best).replace(_STAND_IN, TOTAL)
+        return Curve(title, unit, svg, len(points))
+
+    for key, title, of in _SIZES:
+        layers = [_relative([of(dict(point.layers)[name]) for point in points]) for name in names]
+        yield chart(key, title, _RELATIVE, layers, _relative([of(point.total) for point in points]))
+    flips = [[_flipped(point, name) for point in points] for name in names]
+    flipped = [point.flipped_since_previous / point.total.bits for point in points]
+    yield chart("flips", "Flipped since the checkpoint before", "share", flips, flipped)
+    for place, (title, unit, of) in enumerate(_BASIC):
+        layers = [[float(of(dict(point.layers)[name])) for point in points] for name in names]
+        pooled = [float(of(point.total)) for point in points]
+        yield chart(f"b{place}", title, unit, layers, pooled if place < 2 else None)
+    for place, each in enumerate(measured):
+        layers = [_values(points, name, each.key) for name in names]
+        unit = each.unit
+        if unit in _COUNTED:
+            unit, layers = _RELATIVE, [_relative(y) for y in layers]
+        yield chart(f"m{place}", each.header.replace("\n", " "), unit, layers, None)
+
+
+def _relative(values: list[float]) -> list[float]:
+    return [value / values[0] if values[0] else math.nan for value in values]
+
+
+def _values(points: Sequence[SeriesPoint], layer: str, key: str) -> list[float]:
+    nothing = Value(math.nan)
+    return [point.values[layer].get(key, nothing).value for point in points]
+
+
+@dataclass(frozen=True)
+class _Axis:
+    x: list[float]
+    label: str
+    best: float | None
+
+    @classmethod
+    def of(cls, points: Sequence[SeriesPoint], everything: Sequence[SeriesPoint]) -> _Axis:
+        """Epochs where the points are named after them, else their order."""
+        epochs = {point.name: re.match(r"epoch (\d+)\b", point.name) for point in everything}
+        if not all(epochs.values()):
+            order = {point.name: place for place, point in enumerate(everything)}
+            return cls([order[point.name] for point in points], "file, in the order given", None)
+        numbers = {name: float(match[1]) for name, match in epochs.items() if match is not None}
+        best = [numbers[name] for name in numbers if "(best)" in name]
+        return cls([numbers[point.name] for point in points], "epoch", best[0] if best else None)
+
+
+def _thinned(items: Sequence[T], most: int) -> list[T]:
+    """At most about so many, evenly spaced, first and last among them."""
+    step = max(1, -(-(len(items) - 1) // max(1, most - 1)))
+    chosen = list(items[::step])
+    return chosen if not items or chosen[-1] is items[-1] else [*chosen, items[-1]]
+
+
+def _flipped(point: SeriesPoint, name: str) -> float:
+    return point.flips[name] / dict(point.layers)[name].bits
+
+
+def _number(record: Mapping[str, Any], key: str) -> float:
+    value = record.get(key)
+    return float(value) if isinstance(value, int | float) else math.nan
