@@ -22,6 +22,8 @@ from bnnedge.complexity.small_blocks import (
     block_entropy_1x4,
     block_entropy_2x2,
     block_entropy_3x3,
+    entropy_1x4_of_blocks,
+    entropy_2x2_of_blocks,
     small_block_histogram,
 )
 from bnnedge.errors import ConfigError
@@ -157,3 +159,13 @@ def test_frozen_values() -> None:
     assert [measure.of(trained) for measure in MEASURES] == pytest.approx(
         [3.944296720450344, 3.9704925376155016, 7.917978382776253], rel=1e-12
     )
+
+
+@given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 9), columns=st.integers(1, 40))
+def test_small_blocks_off_the_4x4_histogram(seed: int, rows: int, columns: int) -> None:
+    """Exact where both sides are multiples of four: no bit is outside a 4x4 block."""
+    rng = np.random.default_rng(seed)
+    matrix = PackedMatrix.from_bits(rng.random((4 * rows, 4 * columns)) < rng.random())
+    blocks = block_histogram(matrix)
+    assert entropy_1x4_of_blocks(blocks) == pytest.approx(block_entropy_1x4(matrix), rel=1e-12, abs=1e-12)
+    assert entropy_2x2_of_blocks(blocks) == pytest.approx(block_entropy_2x2(matrix), rel=1e-12, abs=1e-12)

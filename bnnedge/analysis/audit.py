@@ -139,13 +139,14 @@ def audit(
         stream = int(seeds[position].generate_state(1)[0])
         counted = count(matrix, boundary)
         basic = counted.measures()
+        blocks = counted.histogram if boundary == "ignore" else None
         layer = LayerAudit(
             name=tensor.name,
             shape=tensor.shape,
             layout=layout if tensor.is_convolution else "flat",
             reading=tensor.reading,
             measures=basic,
-            values={each.key: take(each, matrix, stream, whole=whole) for each in MEASURES},
+            values={each.key: take(each, matrix, stream, whole=whole, blocks=blocks) for each in MEASURES},
             nulls=_nulls(matrix, position == 0, nulls, stream, whole),
             flags=_flags(tensor, basic),
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from bnnedge.complexity.histogram import BlockHistogram
 from bnnedge.packed.matrix import PackedMatrix
 
 __all__ = ["Cost", "Measure"]
@@ -27,6 +28,8 @@ class Measure:
         meaning: one sentence: what a small or a large value says, and for which hardware.
         of: the measure of a matrix; NaN, never 0, where the matrix is too small to have one.
         format: format specification for people.
+        of_blocks: the same, read off the 4x4 histogram (edge ignored) that every report counts anyway;
+            exact where no bit was dropped, and only used there.
     """
 
     key: str
@@ -36,3 +39,4 @@ class Measure:
     meaning: str
     of: Callable[[PackedMatrix], float]
     format: str = ",.3f"
+    of_blocks: Callable[[BlockHistogram], float] | None = None

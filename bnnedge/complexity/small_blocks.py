@@ -23,6 +23,8 @@ __all__ = [
     "block_entropy_1x4",
     "block_entropy_2x2",
     "block_entropy_3x3",
+    "entropy_1x4_of_blocks",
+    "entropy_2x2_of_blocks",
     "small_block_histogram",
 ]
 
@@ -49,6 +51,23 @@ def block_entropy_2x2(matrix: PackedMatrix) -> float:
 def block_entropy_3x3(matrix: PackedMatrix) -> float:
     """Entropy of three inputs of three neurons, bits a block, 0 to 9; NaN without a whole block."""
     return block_entropy_of(small_block_histogram(matrix, (3, 3)))
+
+
+def entropy_1x4_of_blocks(histogram: BlockHistogram) -> float:
+    """The same as :func:`block_entropy_1x4`, off whole 4x4 blocks: each is four rows of 1x4."""
+    rows = histogram.counts[4, 4].reshape(16, 16, 16, 16)
+    return _entropy(sum(np.moveaxis(rows, row, 0).reshape(16, -1).sum(axis=1) for row in range(4)))
+
+
+def entropy_2x2_of_blocks(histogram: BlockHistogram) -> float:
+    """The same as :func:`block_entropy_2x2`, off whole 4x4 blocks: each is four squares of 2x2."""
+    halves = histogram.counts[4, 4].reshape(4, 4, 4, 4, 4, 4, 4, 4)  # left and right half of each row
+    squares = ((0, 2), (1, 3), (4, 6), (5, 7))
+    return _entropy(sum(np.moveaxis(halves, pair, (0, 1)).reshape(16, -1).sum(axis=1) for pair in squares))
+
+
+def _entropy(counts: NDArray[np.int64]) -> float:
+    return block_entropy_of(BlockHistogram({(4,): counts}, 0, 0))
 
 
 def small_block_histogram(matrix: PackedMatrix, shape: tuple[int, int]) -> BlockHistogram:
@@ -172,6 +191,7 @@ MEASURES = (
         cost="linear",
         meaning="below four times the bit entropy: neighbouring inputs of a neuron go together",
         of=block_entropy_1x4,
+        of_blocks=entropy_1x4_of_blocks,
     ),
     Measure(
         key="block_entropy_2x2_bits",
@@ -180,6 +200,7 @@ MEASURES = (
         cost="linear",
         meaning="below four times the bit entropy: neighbouring inputs or neurons go together",
         of=block_entropy_2x2,
+        of_blocks=entropy_2x2_of_blocks,
     ),
     Measure(
         key="block_entropy_3x3_bits",
