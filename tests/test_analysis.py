@@ -138,6 +138,17 @@ def test_a_layer_of_more_blocks_than_patterns_is_flagged() -> None:
     assert result.layers[0].measures.bdm_per_bit < 1.7 < tiled.value < 1.95  # i.i.d. bits
 
 
+def test_a_layer_too_large_for_null_models_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bnnedge.analysis.audit.PERMUTED_BITS", 200)
+    large, small, _ = audit(model_of(0), nulls=5).layers
+    assert large.nulls == ()
+    assert large.flags[0].startswith("null models are not drawn of more than 200 bits")
+    assert small.nulls
+    assert not small.flags
+    assert audit(model_of(0), nulls=5, whole=True).layers[0].nulls
+    assert not audit(model_of(0), nulls=0).layers[0].flags
+
+
 def test_measures_of_large_layers_are_taken_on_seeded_tiles() -> None:
     share = Measure("share", "share", "share", "slow", "ones", lambda m: m.ones / m.bits)
     for shape in [(1000, 700), (3, 100_000), (100_000, 3), (257, 257)]:

@@ -20,7 +20,6 @@ from bnnedge.complexity.layout import lay_out
 from bnnedge.complexity.nulls import NullScore, score_nulls
 from bnnedge.complexity.sampling import Value, take
 from bnnedge.errors import ConfigError
-from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
 from bnnedge.packed.weights import BitTensor, WeightSet, weights_of
 
@@ -140,6 +139,7 @@ def audit(
         counted = count(matrix, boundary)
         basic = counted.measures()
         blocks = counted.histogram if boundary == "ignore" else None
+        drawn = nulls > 0 and (whole or matrix.bits <= PERMUTED_BITS)
         layer = LayerAudit(
             name=tensor.name,
             shape=tensor.shape,
@@ -147,8 +147,8 @@ def audit(
             reading=tensor.reading,
             measures=basic,
             values={each.key: take(each, matrix, stream, whole=whole, blocks=blocks) for each in MEASURES},
-            nulls=_nulls(matrix, position == 0, nulls, stream, whole),
-            flags=_flags(tensor, basic),
+            nulls=(score_nulls(matrix, first_layer=position == 0, draws=nulls, seed=stream) if drawn else ()),
+            flags=_flags(tensor, basic, not drawn and nulls > 0),
         )
         return layer, counted
 
@@ -167,18 +167,16 @@ def audit(
     )
 
 
-def _nulls(matrix: PackedMatrix, first: bool, draws: int, seed: int, whole: bool) -> tuple[NullScore, ...]:
-    if not draws or (matrix.bits > PERMUTED_BITS and not whole):
-        return ()
-    return score_nulls(matrix, first_layer=first, draws=draws, seed=seed)
-
-
-def _flags(tensor: BitTensor, basic: Measures) -> tuple[str, ...]:
+def _flags(tensor: BitTensor, basic: Measures, no_nulls: bool) -> tuple[str, ...]:
     flags = []
     if basic.blocks > PATTERNS:
         flags.append(
             f"saturated: {basic.blocks:,} blocks of only {PATTERNS:,} patterns; "
             "go by bdm_tile_per_bit instead of BDM"
+        )
+    if no_nulls:
+        flags.append(
+            f"null models are not drawn of more than {PERMUTED_BITS:,} bits unless all measures are asked for"
         )
     if basic.reason:
         flags.append(basic.reason)
