@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bnnedge.analysis.findings import Finding, find, find_in_weights
-from bnnedge.analysis.measures import BLOCKS, Counted, Measures, count
+from bnnedge.analysis.measures import BLOCKS, Counted, Measures, count, without_nan
 from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.complexity.layout import lay_out
 from bnnedge.complexity.nulls import NullScore, score_nulls
@@ -193,13 +192,6 @@ def _plain_layer(layer: LayerAudit) -> dict[str, Any]:
         "reading": layer.reading,
         **layer.measures.to_dict(),
         "measures": {key: value.to_dict() for key, value in layer.values.items()},
-        "nulls": [_without_nan(asdict(score)) for score in layer.nulls],
+        "nulls": [without_nan(asdict(score)) for score in layer.nulls],
         "flags": list(layer.flags),
-    }
-
-
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
     }

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import add
+from typing import Any
 
 from bnnedge.complexity.bdm import bdm_of
 from bnnedge.complexity.entropy import block_entropy_of, entropy_of_share
 from bnnedge.complexity.histogram import BlockHistogram, block_histogram
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["BLOCKS", "Counted", "Measures", "count", "measure"]
+__all__ = ["BLOCKS", "Counted", "Measures", "count", "measure", "without_nan"]
 
 BLOCKS = {
     "ignore": "4x4 blocks, edge ignored",
@@ -56,9 +57,7 @@ class Measures:
 
     def to_dict(self) -> dict[str, int | float | str | None]:
         """Plain values for JSON; a NaN becomes None, and ``reason`` says why."""
-        values = asdict(self) | {"bdm_per_bit": self.bdm_per_bit}
-        missing = {name for name, value in values.items() if isinstance(value, float) and math.isnan(value)}
-        return {name: None if name in missing else value for name, value in values.items()}
+        return without_nan(asdict(self) | {"bdm_per_bit": self.bdm_per_bit})
 
 
 @dataclass(frozen=True)
@@ -101,3 +100,11 @@ def count(matrix: PackedMatrix, boundary: str = "ignore") -> Counted:
 def measure(matrices: Iterable[PackedMatrix], boundary: str = "ignore") -> Measures:
     """Measure one matrix, or several as one collection of blocks (as Sakabe et al. pool their layers)."""
     return reduce(add, [count(matrix, boundary) for matrix in matrices]).measures()
+
+
+def without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """Values for JSON, which has no NaN: a number that is not there is None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 from bnnedge.analysis.compare import QUICK, values_of
-from bnnedge.analysis.measures import BLOCKS, Counted, Measures, count
+from bnnedge.analysis.measures import BLOCKS, Measures, count
 from bnnedge.complexity.measure import Cost
 from bnnedge.complexity.sampling import Value
 from bnnedge.errors import DataError
@@ -106,18 +108,11 @@ def series(
                 flipped_since_first=sum(_flips(sets[0], each).values()),
                 flips=flips,
                 layers=tuple((layer, counts.measures()) for layer, counts in counted.items()),
-                total=_sum(list(counted.values())).measures(),
+                total=reduce(add, counted.values()).measures(),
                 values={tensor.name: values_of(tensor.matrix, costs, seed) for tensor in each.tensors},
             )
         )
     return Series(tuple(points), _settled(sets, names))
-
-
-def _sum(counted: Sequence[Counted]) -> Counted:
-    total = counted[0]
-    for more in counted[1:]:
-        total = total + more
-    return total
 
 
 def _flips(before: WeightSet, after: WeightSet) -> dict[str, int]:
