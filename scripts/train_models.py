@@ -1,8 +1,10 @@
 """Train presets anew and put what came out beside their config: scripts/train_models NAME...
 
-Each gets model.safetensors (the best epoch by validation accuracy), vectors.npz (the golden model's class
-scores on the first test images, and the images themselves where the set may be redistributed) and README.md,
-the model card. Run it with .venv/bin/python.
+Each is trained from several seeds, and gets model.safetensors (seed 0; the best epoch by validation),
+vectors.npz (the golden model's class scores on the first test images, and the images themselves where the
+set may be redistributed) and README.md, the model card, with the accuracy of every seed. Runs are kept in
+--runs: those that are there are not trained again, and those cut short are resumed. Run it with
+.venv/bin/python.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,12 @@ from bnnedge.packed.model import PackedModel
 from bnnedge.packed.weights import weights_of
 from bnnedge.report.page import audit_page
 from bnnedge.report.views import audit_table
-from bnnedge.runs.config import Config, load_config, presets
+from bnnedge.runs.config import Config, load_config, override, presets
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.training.loop import train
 
 VECTORS = 100
+SEEDS = 3
 DEFAULT = "digits-tfc"  # the preset whose report the README shows
 REDISTRIBUTABLE = {"digits"}
 
@@ -40,23 +43,43 @@ REDISTRIBUTABLE = {"digits"}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("names", nargs="+", choices=list(presets()), metavar="NAME")
-    for name in parser.parse_args().names:
-        train_preset(name, presets()[name].parent)
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many, from 0 on; default: {SEEDS}")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept; default: runs")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="as bnnedge train has it",
+    )
+    options = parser.parse_args()
+    for name in options.names:
+        train_preset(name, options.seeds, options.runs, options.settings)
 
 
-def train_preset(name: str, folder: Path) -> None:
-    config = load_config(name)
+def train_preset(name: str, seeds: int, runs: Path, settings: list[str]) -> None:
+    folder = presets()[name].parent
+    config = override(load_config(name), settings)
     data = load_dataset(**dataclasses.asdict(config.data))
-    with tempfile.TemporaryDirectory() as scratch:
-        run = RunDirectory.create(Path(scratch) / "run", config)
-        summary = train(config, data, run, lambda record: print(name, record["epoch"], record, flush=True))
-        model = load_packed(run.best_checkpoint())
-        seconds = sum(record["seconds"] for record in run.records())
-        if name == DEFAULT:
-            write_atomically(folder / "report.html", page(run))
+    trained = [trained_run(override(config, [f"training.seed={seed}"]), data, runs) for seed in range(seeds)]
+    model = load_packed(trained[0].best_checkpoint())
+    if name == DEFAULT:
+        write_atomically(folder / "report.html", page(trained[0]))
     save_packed(model, folder / "model.safetensors")
     write_vectors(folder / "vectors.npz", config, data, model)
-    write_atomically(folder / "README.md", card(config, data, model, summary, seconds))
+    write_atomically(folder / "README.md", card(config, model, trained, settings))
+
+
+def trained_run(config: Config, data: Dataset, runs: Path) -> RunDirectory:
+    """A finished run of the configuration: the one that is there, resumed if need be, or a new one."""
+    path = runs / f"{config.name}-seed{config.training.seed}"
+    run = RunDirectory.open(path) if path.exists() else RunDirectory.create(path, config)
+    if run.config() != config:
+        raise SystemExit(f"{path} is of another configuration; name another --runs, or remove it")
+    if not run.finished():
+        train(config, data, run, lambda record: print(path.name, record["epoch"], record, flush=True))
+    return run
 
 
 def page(run: RunDirectory) -> str:
@@ -80,30 +103,57 @@ def write_vectors(path: Path, config: Config, data: Dataset, model: PackedModel)
     write_atomically(path, buffer.getvalue())
 
 
-def card(config: Config, data: Dataset, model: PackedModel, summary: dict[str, Any], seconds: float) -> str:
-    widths = [model.encoding.features, *(layer.outputs for layer in model.layers)]
-    best, test = summary["best"], summary["test"]
-    versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
+def card(config: Config, model: PackedModel, runs: Sequence[RunDirectory], settings: list[str]) -> str:
+    summaries = [run.summary() for run in runs]
+    accuracies = np.array([summary["test"]["accuracy"] for summary in summaries])
+    first = summaries[0]
+    versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
+    seconds = np.mean([sum(record["seconds"] for record in run.records()) for run in runs])
     threads = config.training.threads
+    options = "".join(f" --set {setting}" for setting in settings)
+    rows = "\n".join(
+        f"| {seed} | {summary['best']['epoch']} | {summary['best']['validation_accuracy']:.2%} "
+        f"| {summary['test']['accuracy']:.2%} |"
+        for seed, summary in enumerate(summaries)
+    )
     return f"""# {config.name}
 
-{"-".join(map(str, widths))}, every weight and activation 1 bit, {model.encoding.kind} input, on {data.name}.
+{architecture(model)}, every weight and activation 1 bit, on {config.data.name}. {model.encoding.describe()}
 
 | | |
 |---|---|
-| test accuracy | {test["accuracy"]:.2%} of {test["samples"]:,} samples (packed model, one seed) |
-| validation accuracy | {best["validation_accuracy"]:.2%} at epoch {best["epoch"]}, the best |
-| training | {summary["last"]["epoch"]} epochs, {seconds:.0f} s on {threads} thread{"s" * (threads > 1)} |
-| seed | {config.training.seed} |
+| test accuracy | {accuracies.mean():.2%} of {first["test"]["samples"]:,} samples, mean of {len(runs)} seeds \
+({accuracies.min():.2%} to {accuracies.max():.2%}); packed models |
+| this file, seed 0 | {accuracies[0]:.2%} |
+| training | {first["last"]["epoch"]} epochs, {seconds:.0f} s on {threads} thread{"s" * (threads > 1)} |
 | SHA-256 of what it computes | `{digest(model)}` |
 | versions | {versions} |
 
-Made by `scripts/train_models {config.name}`; `bnnedge train {config.name}` trains the same network.
+| seed | best epoch, by validation | validation | test |
+|---|---|---|---|
+{rows}
+
+Made by `scripts/train_models {config.name}{options}`; `bnnedge train {config.name}{options} --seed 0`
+trains the same network.
 
 ```
 {audit_table(audit(weights_of(model, config.name)))}
 ```
 """
+
+
+def architecture(model: PackedModel) -> str:
+    """Widths of the layers: 784-64-64-64-10, or of convolutions: 3x32x32-64-64-P2-…-512-10, pooling as P."""
+    parts = [
+        "x".join(map(str, model.encoding.shape))
+        if model.layers[0].convolution
+        else str(model.encoding.features)
+    ]
+    for layer in model.layers:
+        parts.append(str(layer.outputs))
+        if layer.convolution is not None and layer.convolution.pool > 1:
+            parts.append(f"P{layer.convolution.pool}")
+    return "-".join(parts)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ def i64(values: ArrayLike) -> NDArray[np.int64]:
 
 
 def graph(
-    nodes: Nodes, constants: dict[str, Any], *, width: int = 6, annotate: str = "UINT8"
+    nodes: Nodes, constants: dict[str, Any], *, shape: tuple[int, ...] = (6,), annotate: str = "UINT8"
 ) -> onnx.ModelProto:
-    """A graph from ``x``, (1, width), to what the last node makes."""
+    """A graph from ``x``, one sample of a shape, to what the last node makes."""
     made = [
         helper.make_node(
             operator, inputs, outputs.split(), f"{operator}:{outputs}", domain=domain, **attributes
@@ -43,7 +43,7 @@ def graph(
         helper.make_graph(
             made,
             "hand-made",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, width])],
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *shape])],
             [helper.make_tensor_value_info(made[-1].output[0], TensorProto.FLOAT, None)],
             values,
         ),
@@ -58,7 +58,7 @@ def graph(
 
 def op(operator: str, inputs: str, output: str, **attributes: Any) -> tuple[Any, ...]:
     """A node; names are separated by blanks."""
-    custom = operator in ("BipolarQuant", "MultiThreshold", "XnorPopcountMatMul", "Quant")
+    custom = operator in ("BipolarQuant", "Im2Col", "MultiThreshold", "XnorPopcountMatMul", "Quant")
     return operator, inputs.split(), output, QONNX if custom else "", attributes
 
 

@@ -33,7 +33,7 @@ from bnnedge.report.views import (
     series_table,
     settled_table,
 )
-from tests.networks import random_model
+from tests.networks import Filters, random_conv_model, random_model
 
 SCHEMAS = Path(__file__).parents[1] / "bnnedge" / "report" / "schemas"
 WIDTHS = (30, 18, 10, 3)
@@ -154,11 +154,11 @@ def test_measures_of_large_layers_are_taken_on_seeded_tiles() -> None:
     for shape in [(1000, 700), (3, 100_000), (100_000, 3), (257, 257)]:
         matrix = PackedMatrix.from_bits(np.random.default_rng(0).random(shape) < 0.3)
         assert matrix.bits > WHOLE_BITS["slow"]
-        value = take(share, matrix, seed=0)
+        value = take([share], matrix, seed=0)["share"]
         assert value.note.startswith("mean of 4 tiles of ")
         assert value.value == pytest.approx(0.3, abs=0.02)
-        assert take(share, matrix, seed=0) == value
-        whole = take(share, matrix, seed=0, whole=True)
+        assert take([share], matrix, seed=0) == {"share": value}
+        whole = take([share], matrix, seed=0, whole=True)["share"]
         assert (whole.value, whole.note) == (matrix.ones / matrix.bits, "")
 
 
@@ -204,6 +204,22 @@ def test_networks_of_different_shapes_stand_side_by_side() -> None:
     assert result.layers[3].before is None
     assert "stand side by side" in str(comparison_table(result))
     validate("comparison", result.to_json())
+
+
+def test_convolutions_are_compared_with_their_shapes() -> None:
+    sizes = {"kind": "bipolar", "maximum": 16}
+    one, other = (
+        random_conv_model(seed, (1, 8, 8), (Filters(4, pool=2), Filters(channels)), (5,), **sizes)  # type: ignore[arg-type]
+        for seed, channels in ((0, 4), (1, 6))
+    )
+    result = compare(one, other)
+    assert [layer.shapes for layer in result.layers] == [
+        ((4, 1, 3, 3), (4, 1, 3, 3)), ((4, 4, 3, 3), (6, 4, 3, 3)), ((5, 4), (5, 6))
+    ]  # fmt: skip
+    assert [layer.change is None for layer in result.layers] == [False, True, True]
+    shapes = [row[1] for row in comparison_table(result).rows]
+    assert shapes == ["4 x 1 x 3 x 3", "4 x 4 x 3 x 3 → 6 x 4 x 3 x 3", "5 x 4 → 5 x 6"]
+    assert validate("comparison", result.to_json())["layers"][2]["shapes"] == [[5, 4], [5, 6]]
 
 
 def test_a_series_counts_from_the_row_above_and_from_the_first() -> None:

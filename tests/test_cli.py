@@ -193,7 +193,7 @@ def test_mnist_trains_from_a_users_own_folder(tmp_path: Path, bnnedge: Bnnedge) 
     """One epoch of the paper's net: 10x10 pixels, integer inputs, a head for each class; then every verb."""
     folder = fetch("mnist")
     run = tmp_path / "run"
-    where = ("--data-dir", folder)
+    where = ("--data", folder)
     assert bnnedge("train", "paper-mnist", "--epochs", "1", *where, "--out", run).code == 0
     assert "100" in bnnedge("audit", run).out
     for target in ("onnx", "qonnx", "finn", "pynq"):
@@ -243,7 +243,7 @@ def test_errors_are_two_lines_and_a_stable_code(
     _, hint = two_lines(bnnedge("train", "digits-tfz"), errors.ConfigError)
     assert "digits-tfc" in hint
     two_lines(bnnedge("train", "--set", "training.epochs=0"), errors.ConfigError)
-    two_lines(bnnedge("train", "mnist-tfc", "--data-dir", tmp_path), errors.DataError)
+    two_lines(bnnedge("train", "mnist-tfc", "--data", tmp_path), errors.DataError)
     assert not Path("runs").exists()  # nothing is made before everything is known to be there
     save_packed(random_model(seed=0, widths=(8, 8, 3)), Path("a.safetensors"))
     save_packed(random_model(seed=0, widths=(8, 4, 3)), Path("b.safetensors"))

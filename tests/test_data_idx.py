@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bnnedge.data import idx as module
-from bnnedge.data.idx import AXES, file_name, find_files, read_idx, read_set
+from bnnedge.data.idx import AXES, find_files, read_idx, read_set
 from bnnedge.errors import FileError
 
 SMALL = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
@@ -34,8 +33,11 @@ def write_set(folder: Path, samples: int = 6, side: int = 3) -> dict[str, Path]:
     files = {}
     for part, axes in AXES.items():
         shape = (samples, side, side)[:axes]
-        files[part] = folder / file_name(part)
-        files[part].write_bytes(idx_bytes(rng.integers(0, 256 if axes == 3 else 10, shape, dtype=np.uint8)))
+        files[part] = folder / part
+        values = (
+            rng.integers(0, 256, shape, dtype=np.uint8) if axes == 3 else np.arange(samples, dtype=np.uint8)
+        )
+        files[part].write_bytes(idx_bytes(values))
     return files
 
 
@@ -178,40 +180,29 @@ def test_a_wrong_checksum_within_gzip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["{0}-idx{1}-ubyte", "{0}.idx{1}-ubyte", "{0}-idx{1}-ubyte.gz", "{0}.idx{1}-ubyte.gz"]
 )
-@pytest.mark.parametrize("subfolder", ["", "raw", "MNIST/raw"])
-def test_names_and_layouts(tmp_path: Path, name: str, subfolder: str) -> None:
-    for part, path in write_set(tmp_path / subfolder).items():
-        path.rename(path.with_name(name.format(part, AXES[part])))
-    found = find_files(tmp_path, ("", "raw", "MNIST/raw"))
-    assert found == {part: tmp_path / subfolder / name.format(part, AXES[part]) for part in AXES}
+def test_spellings(tmp_path: Path, name: str) -> None:
+    for part, path in write_set(tmp_path).items():
+        path.rename(path.with_name(name.format(part[: -len("-idx1-ubyte")], AXES[part])))
+    found = find_files(tmp_path)
+    assert found == {
+        part: tmp_path / name.format(part[: -len("-idx1-ubyte")], axes) for part, axes in AXES.items()
+    }
     assert len(read_set(found, None).train_labels) == 6
 
 
-def test_the_first_whole_folder_wins(tmp_path: Path) -> None:
+def test_only_files_count(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"a stray one")
     (tmp_path / "t10k-labels-idx1-ubyte").mkdir()
-    assert find_files(tmp_path, ("", "raw")).keys() == {"train-images"}
-    raw = write_set(tmp_path / "raw")
-    write_set(tmp_path / "MNIST" / "raw")
-    assert find_files(tmp_path, ("", "raw", "MNIST/raw")) == raw
-    assert find_files(tmp_path / "nowhere", ("", "raw")) == {}
-
-
-def test_a_folder_that_cannot_be_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path) -> bool:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "is_file", refuse)
-    with pytest.raises(FileError, match="cannot look into /secret: Permission denied"):
-        find_files(Path("/secret"), ("",))
+    assert find_files(tmp_path).keys() == {"train-images-idx3-ubyte"}
+    assert find_files(tmp_path / "nowhere") == {}
 
 
 def test_a_set_is_read_as_it_is(tmp_path: Path) -> None:
     files = write_set(tmp_path)
     images = read_set(files, None)
-    assert images.train_images.shape == images.test_images.shape == (6, 3, 3)
-    assert images.train_images.tobytes() == files["train-images"].read_bytes()[16:]
-    assert images.test_labels.tolist() == list(files["t10k-labels"].read_bytes()[8:])
+    assert images.train_inputs.shape == images.test_inputs.shape == (6, 1, 3, 3)
+    assert images.train_inputs.tobytes() == files["train-images-idx3-ubyte"].read_bytes()[16:]
+    assert images.test_labels.tolist() == list(files["t10k-labels-idx1-ubyte"].read_bytes()[8:])
     assert images.train_labels.dtype == np.int64
     assert (images.maximum, images.verified) == (255, False)
     assert str(tmp_path) in images.source
@@ -222,15 +213,15 @@ def test_known_digests_are_compared(tmp_path: Path) -> None:
     digests = {part: hashlib.sha256(path.read_bytes()).hexdigest() for part, path in files.items()}
     assert read_set(files, digests).verified
     zipped = tmp_path / "t10k-labels-idx1-ubyte.gz"
-    zipped.write_bytes(gzip.compress(files["t10k-labels"].read_bytes(), mtime=7))
-    assert read_set(files | {"t10k-labels": zipped}, digests).verified
+    zipped.write_bytes(gzip.compress(files["t10k-labels-idx1-ubyte"].read_bytes(), mtime=7))
+    assert read_set(files | {"t10k-labels-idx1-ubyte": zipped}, digests).verified
     for part, path in files.items():
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         path.write_bytes(content)
         with pytest.raises(FileError, match=f"{part}.* is not the real file: its SHA-256 is") as caught:
             read_set(files, digests)
-        assert "scripts/fetch_datasets" in caught.value.hint
+        assert "bnnedge data fetch" in caught.value.hint
         content[-1] ^= 1
         path.write_bytes(content)
 
@@ -238,20 +229,23 @@ def test_known_digests_are_compared(tmp_path: Path) -> None:
 @pytest.mark.parametrize("half", ["train", "t10k"])
 def test_counts_that_differ(tmp_path: Path, half: str) -> None:
     files = write_set(tmp_path)
-    files[f"{half}-labels"].write_bytes(idx_bytes(np.zeros(7, dtype=np.uint8)))
+    files[f"{half}-labels-idx1-ubyte"].write_bytes(idx_bytes(np.zeros(7, dtype=np.uint8)))
     with pytest.raises(FileError, match=f"{half}-images-idx3-ubyte has 6 images, but .* 7 labels"):
         read_set(files, None)
 
 
 def test_sizes_that_differ(tmp_path: Path) -> None:
     files = write_set(tmp_path)
-    files["t10k-images"].write_bytes(idx_bytes(np.zeros((6, 3, 4), dtype=np.uint8)))
+    files["t10k-images-idx3-ubyte"].write_bytes(idx_bytes(np.zeros((6, 3, 4), dtype=np.uint8)))
     with pytest.raises(FileError, match=r"has images of 3 x 3, but .* of 3 x 4"):
         read_set(files, None)
 
 
-def test_the_table_of_digests_is_whole() -> None:
-    for digests in module.SHA256.values():
-        assert digests.keys() == AXES.keys()
-        assert all(len(bytes.fromhex(digest)) == 32 for digest in digests.values())
-    assert len({digest for digests in module.SHA256.values() for digest in digests.values()}) == 8
+def test_labels_that_do_not_start_at_0(tmp_path: Path) -> None:
+    """EMNIST's letters are 1 to 26."""
+    files = write_set(tmp_path)
+    for part in ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"):
+        files[part].write_bytes(idx_bytes(np.array([3, 1, 26, 3, 1, 26], dtype=np.uint8)))
+    images = read_set(files, None)
+    assert images.train_labels.tolist() == [1, 0, 2, 1, 0, 2]
+    assert images.class_names == ("1", "3", "26")

@@ -14,36 +14,43 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bnnedge.data import registry
+from bnnedge.data.cache import cache_dir
 from bnnedge.data.dataset import Dataset, Split
 from bnnedge.data.fetch import fetch
-from bnnedge.data.idx import AXES, SHA256, file_name
-from bnnedge.data.registry import NAMES, cache_dir, load_dataset
+from bnnedge.data.idx import AXES
+from bnnedge.data.known import File
+from bnnedge.data.registry import NAMES, load_dataset
 from bnnedge.data.resize import resize
+from bnnedge.data.sources import SETS
 from bnnedge.errors import ConfigError, DataError, FileError
 
 
-def write_set(folder: Path, *, samples: int = 40, classes: int = 4) -> dict[str, str]:
-    """A small set in a folder; returns its digests."""
+def write_set(folder: Path, *, samples: int = 40, classes: int = 4) -> dict[str, File]:
+    """A small set in a folder; returns what its files are."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(classes)
-    digests = {}
+    files = {}
     for part, axes in AXES.items():
         count = samples if part.startswith("train") else samples // 2
         shape = (count, 5, 4)[:axes]
         values = rng.integers(0, 256, shape) if axes == 3 else np.arange(count) % classes
         sizes = b"".join(size.to_bytes(4, "big") for size in shape)
         content = bytes([0, 0, 8, axes]) + sizes + values.astype(np.uint8).tobytes()
-        (folder / file_name(part)).write_bytes(content)
-        digests[part] = hashlib.sha256(content).hexdigest()
-    return digests
+        (folder / part).write_bytes(content)
+        files[part] = File(hashlib.sha256(content).hexdigest(), len(content))
+    return files
+
+
+def believe(monkeypatch: pytest.MonkeyPatch, name: str, **facts: object) -> None:
+    """Change what is known of a set."""
+    monkeypatch.setitem(SETS, name, dataclasses.replace(SETS[name], **facts))  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and no packages of Debian's."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(registry, "DEBIAN_FOLDERS", {"fashion-mnist": tmp_path / "debian"})
+    believe(monkeypatch, "fashion-mnist", installed=(tmp_path / "debian",))
     return tmp_path / "cache" / "bnnedge" / "datasets"
 
 
@@ -68,7 +75,7 @@ def test_the_real_sets(
     data = load_dataset(name)
     assert data.verified
     assert data.source == f"IDX files in {folder}"
-    assert (data.image_shape, data.maximum, data.classes) == ((28, 28), 255, 10)
+    assert (data.shape, data.maximum, data.classes) == ((1, 28, 28), 255, 10)
     assert (len(data.train.labels), len(data.validation.labels), len(data.test.labels)) == (
         54000,
         6000,
@@ -91,22 +98,22 @@ def test_the_real_sets(
 
 def test_official_parts_stay_apart(cache: Path) -> None:
     write_set(cache)
-    data = load_dataset("idx", data_dir=cache, validation=0.25, split_seed=3)
-    train = (cache / file_name("train-images")).read_bytes()[16:]
+    data = load_dataset("idx", path=cache, validation=0.25, split_seed=3)
+    train = (cache / "train-images-idx3-ubyte").read_bytes()[16:]
     samples = [train[start : start + 20] for start in range(0, len(train), 20)]
     split = [row.tobytes() for row in data.train.inputs] + [row.tobytes() for row in data.validation.inputs]
     assert sorted(split) == sorted(samples)
     assert len(data.validation.labels) == 10
-    assert data.test.inputs.tobytes() == (cache / file_name("t10k-images")).read_bytes()[16:]
-    other = load_dataset("idx", data_dir=cache, validation=0.25, split_seed=4)
+    assert data.test.inputs.tobytes() == (cache / "t10k-images-idx3-ubyte").read_bytes()[16:]
+    other = load_dataset("idx", path=cache, validation=0.25, split_seed=4)
     assert other.validation.inputs.tobytes() != data.validation.inputs.tobytes()
     assert other.test.inputs.tobytes() == data.test.inputs.tobytes()
 
 
 def test_labels_stay_with_their_images(cache: Path) -> None:
     write_set(cache)
-    data = load_dataset("idx", data_dir=cache)
-    images = np.frombuffer((cache / file_name("train-images")).read_bytes()[16:], np.uint8).reshape(40, 20)
+    data = load_dataset("idx", path=cache)
+    images = np.frombuffer((cache / "train-images-idx3-ubyte").read_bytes()[16:], np.uint8).reshape(40, 20)
     for split in (data.train, data.validation):
         for row, label in zip(split.inputs, split.labels, strict=True):
             assert label == np.flatnonzero((images == row).all(axis=1))[0] % 4
@@ -114,7 +121,7 @@ def test_labels_stay_with_their_images(cache: Path) -> None:
 
 def test_torch_takes_the_arrays_as_they_are(cache: Path) -> None:
     write_set(cache)
-    for data in (load_dataset("digits"), load_dataset("idx", data_dir=cache)):
+    for data in (load_dataset("digits"), load_dataset("idx", path=cache)):
         for split in (data.train, data.validation, data.test):
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
@@ -124,18 +131,18 @@ def test_torch_takes_the_arrays_as_they_are(cache: Path) -> None:
 
 def test_a_users_own_files(cache: Path) -> None:
     write_set(cache, classes=7)
-    data = load_dataset("idx", data_dir=cache)
-    assert (data.name, data.classes, data.image_shape, data.verified) == ("idx", 7, (5, 4), False)
+    data = load_dataset("idx", path=cache)
+    assert (data.name, data.classes, data.shape, data.verified) == ("idx", 7, (1, 5, 4), False)
     assert str(cache) in data.source
 
 
 def test_resizing(cache: Path) -> None:
     write_set(cache)
-    stored, small = (load_dataset("idx", data_dir=cache, resize=size) for size in (None, 3))
-    assert (stored.image_shape, small.image_shape) == ((5, 4), (3, 3))
+    stored, small = (load_dataset("idx", path=cache, resize=size) for size in (None, 3))
+    assert (stored.shape, small.shape) == ((1, 5, 4), (1, 3, 3))
     for split in ("train", "validation", "test"):
         before, after = getattr(stored, split), getattr(small, split)
-        expected = resize(before.inputs.reshape(-1, 5, 4), 3).reshape(-1, 9)
+        expected = resize(before.inputs.reshape(-1, 1, 5, 4), 3).reshape(-1, 9)
         np.testing.assert_array_equal(after.inputs, expected)
         np.testing.assert_array_equal(after.labels, before.labels)
     with pytest.raises(ConfigError, match="cannot resize"):
@@ -144,42 +151,53 @@ def test_resizing(cache: Path) -> None:
 
 def test_the_order_of_places(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     debian, own = tmp_path / "debian", tmp_path / "own"
-    monkeypatch.setitem(SHA256, "fashion-mnist", write_set(debian))
+    believe(monkeypatch, "fashion-mnist", files=write_set(debian))
     for path in list(debian.iterdir()):
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
     assert load_dataset("fashion-mnist").source == f"IDX files in {debian}"
     write_set(cache / "fashion-mnist")
-    (cache / "fashion-mnist" / file_name("t10k-labels")).unlink()  # a fetch that was cut short
+    (cache / "fashion-mnist" / "t10k-labels-idx1-ubyte").unlink()  # a fetch that was cut short
     assert load_dataset("fashion-mnist").source == f"IDX files in {debian}"
     write_set(cache / "fashion-mnist")
     assert load_dataset("fashion-mnist").source == f"IDX files in {cache / 'fashion-mnist'}"
     write_set(own / "FashionMNIST" / "raw")
     write_set(own / "MNIST" / "raw", classes=3)
-    data = load_dataset("fashion-mnist", data_dir=own)
+    data = load_dataset("fashion-mnist", path=own)
     assert data.source == f"IDX files in {own / 'FashionMNIST' / 'raw'}"
     assert data.verified
+
+
+def test_a_folder_that_cannot_be_looked_into(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(FileError, match="cannot look into /secret: Permission denied"):
+        load_dataset("idx", path="/secret")
+    with pytest.raises(FileError, match=f"cannot look into {cache}/mnist: Permission denied"):
+        load_dataset("mnist")
 
 
 def test_a_set_that_is_not_here(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"mnist is not on this machine: not in {cache / 'mnist'}") as caught:
         load_dataset("mnist")
-    assert "scripts/fetch_datasets mnist" in caught.value.hint
-    assert "--data-dir" in caught.value.hint
+    assert "bnnedge data fetch mnist" in caught.value.hint
+    assert "--data" in caught.value.hint
     with pytest.raises(DataError, match=f"nor in {tmp_path / 'debian'}"):
         load_dataset("fashion-mnist")
 
 
 def test_only_the_given_folder_counts(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SHA256, "mnist", write_set(cache / "mnist"))
+    believe(monkeypatch, "mnist", files=write_set(cache / "mnist"))
     assert load_dataset("mnist").verified
     shutil.copytree(cache / "mnist", tmp_path / "half")
-    (tmp_path / "half" / file_name("train-labels")).unlink()
+    (tmp_path / "half" / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match=r"missing train-labels-idx1-ubyte$") as caught:
-        load_dataset("mnist", data_dir=tmp_path / "half")
-    assert "scripts/fetch_datasets mnist" in caught.value.hint
+        load_dataset("mnist", path=tmp_path / "half")
+    assert "bnnedge data fetch mnist" in caught.value.hint
     with pytest.raises(DataError, match=r"no idx in .*missing train-images-idx3-ubyte, ") as caught:
-        load_dataset("idx", data_dir=tmp_path / "nowhere")
+        load_dataset("idx", path=tmp_path / "nowhere")
     assert "fetch" not in caught.value.hint
 
 
@@ -188,12 +206,13 @@ def test_files_of_another_set_are_refused_under_a_known_name(cache: Path) -> Non
     with pytest.raises(FileError, match="is not the real file"):
         load_dataset("mnist")
     with pytest.raises(FileError, match="is not the real file"):
-        load_dataset("mnist", data_dir=cache / "mnist")
-    assert not load_dataset("idx", data_dir=cache / "mnist").verified
+        load_dataset("mnist", path=cache / "mnist")
+    assert not load_dataset("idx", path=cache / "mnist").verified
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("minst", "mnist"), ("fashion", "fashion-mnist"), ("cifar10", None)]
+    ("name", "near"),
+    [("minst", "mnist"), ("fashion", "fashion-mnist"), ("cifar10", "cifar-10"), ("imagenet", None)],
 )
 def test_unknown_names(name: str, near: str | None) -> None:
     with pytest.raises(ConfigError, match=f"no data set '{name}'") as caught:
@@ -203,11 +222,11 @@ def test_unknown_names(name: str, near: str | None) -> None:
 
 
 def test_settings_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no folder was given") as caught:
+    with pytest.raises(ConfigError, match="no path was given") as caught:
         load_dataset("idx")
-    assert "--data-dir" in caught.value.hint
+    assert "--data" in caught.value.hint
     with pytest.raises(ConfigError, match="digits is embedded"):
-        load_dataset("digits", data_dir=tmp_path)
+        load_dataset("digits", path=tmp_path)
     with pytest.raises(ConfigError, match="share of 1"):
         load_dataset("digits", validation=1)
 
@@ -215,10 +234,10 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
 def test_too_few_samples_or_classes(tmp_path: Path) -> None:
     write_set(tmp_path, samples=4)
     with pytest.raises(DataError, match="leaves one part empty"):
-        load_dataset("idx", data_dir=tmp_path)
+        load_dataset("idx", path=tmp_path)
     write_set(tmp_path, classes=1)
     with pytest.raises(DataError, match="a set of 1 classes"):
-        load_dataset("idx", data_dir=tmp_path)
+        load_dataset("idx", path=tmp_path)
 
 
 def test_the_cache_is_where_the_user_keeps_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,16 +283,17 @@ def test_splits_check_their_arrays(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"classes": 1}, "a set of 1 classes"),
-        ({"classes": 9}, r"labels from 0 to 9 \(train\), expected 0 … 8"),
+        ({"class_names": ("0",)}, "a set of 1 classes"),
+        ({"class_names": tuple("012345678")}, r"labels from 0 to 9 \(train\), expected 0 … 8"),
         ({"maximum": 0}, "values up to 0"),
         ({"maximum": 256}, "values up to 256"),
         ({"maximum": 15}, r"a value of 16 \(train\), expected 0 … 15"),
-        ({"image_shape": (8, 7)}, r"64 features \(train\) are no image of 8 x 7"),
+        ({"shape": (1, 8, 7)}, r"64 features \(train\) are no sample of 1 x 8 x 7"),
+        ({"shape": (8, 8)}, r"samples of shape \(8, 8\)"),
         ({"test": Split(zeros(3, 63), np.zeros(3, np.int64))}, r"63 features \(test\)"),
         ({"test": Split(zeros(0, 64), np.zeros(0, np.int64))}, "the test split is empty"),
         ({"validation": Split(zeros(1, 64), np.array([-1]))}, r"labels from -1 to -1 \(validation\)"),
-        ({"image_shape": (0, 0), "train": Split(zeros(3, 0), np.zeros(3, np.int64))}, "no image of 0 x 0"),
+        ({"shape": (0,), "train": Split(zeros(3, 0), np.zeros(3, np.int64))}, "no sample of 0"),
     ],
 )
 def test_datasets_check_their_parts(change: dict[str, object], message: str) -> None:

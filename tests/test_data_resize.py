@@ -20,15 +20,15 @@ RNG = np.random.default_rng(20240607)
 
 
 def random_images(samples: int, height: int, width: int) -> NDArray[np.uint8]:
-    return RNG.integers(0, 256, (samples, height, width), dtype=np.uint8)
+    return RNG.integers(0, 256, (samples, 2, height, width), dtype=np.uint8)
 
 
 def by_torch(images: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
-    stacked = torch.from_numpy(images.astype(np.float64))[:, None]
+    stacked = torch.from_numpy(images.astype(np.float64))
     scaled = torch.nn.functional.interpolate(
         stacked, size=(size, size), mode="bilinear", antialias=True, align_corners=False
     )
-    return np.asarray(scaled[:, 0].numpy(), dtype=np.float64)
+    return np.asarray(scaled.numpy(), dtype=np.float64)
 
 
 def exact_row(before: int, after: int, position: int) -> list[Fraction]:
@@ -64,7 +64,7 @@ def test_within_one_rounding_of_torch(shape: tuple[int, int], size: int) -> None
     images = random_images(5, *shape)
     result = resize(images, size)
     assert result.dtype == np.uint8
-    assert result.shape == (5, size, size)
+    assert result.shape == (5, 2, size, size)
     assert np.abs(result - by_torch(images, size)).max() <= 0.5 + 1e-9
 
 
@@ -72,27 +72,27 @@ def test_close_to_torch_on_bytes() -> None:
     """PyTorch's kernel for uint8 rounds its weights to 16 bits and rounds between the two passes."""
     images = random_images(20, 28, 28)
     theirs = torch.nn.functional.interpolate(
-        torch.from_numpy(images)[:, None], size=(16, 16), mode="bilinear", antialias=True
+        torch.from_numpy(images), size=(16, 16), mode="bilinear", antialias=True
     )
-    difference = resize(images, 16).astype(int) - theirs[:, 0].numpy().astype(int)
+    difference = resize(images, 16).astype(int) - theirs.numpy().astype(int)
     assert np.abs(difference).max() <= 1
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_equals_rational_arithmetic(height: int, width: int, size: int, seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    assert resize(image[None], size)[0].tolist() == exact(image, size)
+    assert resize(image[None, None], size)[0, 0].tolist() == exact(image, size)
 
 
 def test_halves_go_to_the_even_number() -> None:
     images = np.array([[[0, 1], [0, 1]], [[1, 2], [1, 2]], [[254, 255], [254, 255]]], dtype=np.uint8)
-    assert resize(images, 1).ravel().tolist() == [0, 2, 254]
+    assert resize(images[None], 1).ravel().tolist() == [0, 2, 254]
 
 
 @pytest.mark.parametrize(("side", "size"), [(1024, 1), (1, 1024), (1024, 1023), (1023, 1024), (1024, 3)])
 def test_the_largest_sides_are_exact(side: int, size: int) -> None:
     """A constant image stays what it is, and sums at the limit are whole numbers below 2^53."""
-    images = np.full((1, side, side), 255, dtype=np.uint8)
+    images = np.full((1, 1, side, side), 255, dtype=np.uint8)
     assert (resize(images, size) == 255).all()
     rows = module.triangle_weights(side, size).sum(axis=1)
     assert rows.max() ** 2 * 255 < 2**53
@@ -105,7 +105,7 @@ def test_the_same_size_changes_nothing() -> None:
 
 
 def test_digits_stay_in_their_range() -> None:
-    images = load_digits().test_images
+    images = load_digits().test_inputs
     for size in (4, 6, 16):
         result = resize(images, size)
         assert result.max() <= 16
@@ -115,16 +115,16 @@ def test_digits_stay_in_their_range() -> None:
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     images = random_images(37, 9, 6)
     whole = resize(images, 5)
-    monkeypatch.setattr(module, "_CHUNK_PIXELS", 9 * 9 * 4)
+    monkeypatch.setattr(module, "_CHUNK_PIXELS", 2 * 9 * 9 * 4)
     np.testing.assert_array_equal(resize(images, 5), whole)
 
 
 def test_no_images() -> None:
-    assert resize(np.zeros((0, 8, 8), dtype=np.uint8), 4).shape == (0, 4, 4)
+    assert resize(np.zeros((0, 3, 8, 8), dtype=np.uint8), 4).shape == (0, 3, 4, 4)
 
 
 def test_views_that_are_not_contiguous() -> None:
-    images = random_images(6, 10, 12)[::2, :, ::-1]
+    images = random_images(6, 10, 12)[::2, ::-1, :, ::-1]
     np.testing.assert_array_equal(resize(images, 7), resize(np.ascontiguousarray(images), 7))
 
 
@@ -135,14 +135,21 @@ def test_sizes_out_of_range(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "images", [np.zeros((8, 8), np.uint8), np.zeros((1, 8, 8)), np.zeros((1, 1, 8, 8), np.uint8)]
+    "images", [np.zeros((1, 8, 8), np.uint8), np.zeros((1, 1, 8, 8)), np.zeros((1, 1, 1, 8, 8), np.uint8)]
 )
 def test_wrong_arrays(images: NDArray[np.uint8]) -> None:
     with pytest.raises(DataError, match="images are"):
         resize(images, 4)
 
 
-@pytest.mark.parametrize("shape", [(1, 1025, 8), (1, 8, 1025), (1, 0, 8), (1, 8, 0)])
-def test_impossible_sides(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("shape", [(1, 1, 1025, 8), (1, 1, 8, 1025), (1, 1, 0, 8), (1, 1, 8, 0)])
+def test_impossible_sides(shape: tuple[int, int, int, int]) -> None:
     with pytest.raises(DataError, match="cannot resize images of"):
         resize(np.zeros(shape, dtype=np.uint8), 4)
+
+
+def test_channels_are_resized_apart() -> None:
+    images = random_images(4, 9, 7)
+    for channel in range(2):
+        alone = resize(np.ascontiguousarray(images[:, channel : channel + 1]), 5)
+        np.testing.assert_array_equal(resize(images, 5)[:, channel : channel + 1], alone)

@@ -17,13 +17,17 @@ import bnnedge.exporters.folder
 from bnnedge.errors import ConfigError, DataError, OutputError, UnsupportedError, VerificationError
 from bnnedge.exporters import ExportReport, export, verify
 from bnnedge.files import sha256_of
-from bnnedge.hardware.boards import boards
+from bnnedge.hardware.boards import board, boards
+from bnnedge.hardware.budget import design_for
+from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.file import digest, load_packed
 from bnnedge.packed.fold import Affine
+from bnnedge.packed.geometry import geometry_of
+from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
-from bnnedge.packed.model import InputEncoding, PackedLayer, PackedModel
+from bnnedge.packed.model import PackedModel
 from bnnedge.share import share
-from tests.networks import TFC, random_inputs, random_model
+from tests.networks import TFC, Filters, random_conv_model, random_inputs, random_model
 
 TARGETS = ("onnx", "qonnx", "finn", "pynq")
 targets = pytest.mark.parametrize("target", TARGETS)
@@ -37,6 +41,7 @@ BUILD_FILES = {
     "checkpoint.safetensors",
     "dataflow_build_config.json",
     "expected_output.npy",
+    "folding_config.json",
     "input.npy",
     "manifest.json",
     "model.onnx",
@@ -103,6 +108,7 @@ def test_a_build_folder(tmp_path: Path) -> None:
     assert json.loads((out / "dataflow_build_config.json").read_text()) == {
         "board": "Pynq-Z1",
         "enable_build_pdb_debug": False,
+        "folding_config_file": "folding_config.json",
         "generate_outputs": [
             "estimate_reports",
             "stitched_ip",
@@ -114,7 +120,6 @@ def test_a_build_folder(tmp_path: Path) -> None:
         "save_intermediate_models": True,
         "shell_flow_type": "vivado_zynq",
         "synth_clk_period_ns": 10.0,
-        "target_fps": 1000,
         "verify_expected_output_npy": "expected_output.npy",
         "verify_input_npy": "input.npy",
         "verify_steps": ["initial_python", "streamlined_python", "folded_hls_cppsim", "stitched_ip_rtlsim"],
@@ -123,9 +128,20 @@ def test_a_build_folder(tmp_path: Path) -> None:
     assert (out / "build.py").read_bytes() == (share("hw") / "finn" / "build.py").read_bytes()
 
 
-def test_no_frame_rate_is_no_setting(tmp_path: Path) -> None:
-    out = export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS).out
-    assert "target_fps" not in json.loads((out / "dataflow_build_config.json").read_text())
+def test_the_folding_is_the_least_for_the_frame_rate(tmp_path: Path) -> None:
+    """Without one, the smallest design; one that the board cannot reach leaves nothing behind."""
+    sizes = []
+    for fps in (None, 1_000_000):
+        out = export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, fps=fps).out
+        folding = json.loads((out / "folding_config.json").read_text())
+        assert folding == design_for(geometry_of(MODEL), board("Pynq-Z1"), fps).folding_config()
+        sizes.append(sum(node.get("PE", 1) * node.get("SIMD", 1) for node in folding.values()))
+    assert sizes[0] < sizes[1]
+    large = random_model(1, TFC)
+    with pytest.raises(UnsupportedError, match="does not fit Pynq-Z1") as caught:
+        export(large, "pynq", tmp_path / "new", inputs=random_inputs(large, 1), fps=100_000_000)
+    assert caught.value.hint.startswith("what fits: ")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("samples", [1, 4, 30])
@@ -156,15 +172,35 @@ def test_the_model_card(tmp_path: Path, kind: str, head: str) -> None:
     out = export(model, "pynq", tmp_path / "out", inputs=random_inputs(model, 4), fps=2500).out
     card = (out / "README.md").read_text()
     assert digest(model) in card
-    assert "| fc1 | 20 | 9 | 180 |" in card
-    assert "| all |  |  | 207 |" in card
+    assert "| fc1 | 20 |  | 9 | 180 |" in card
+    assert "| all |  |  |  | 207 |" in card
+    assert "The input is (1, 20)" in card
     assert "20 whole numbers 0 … 16" in card
-    assert (f"at least {model.encoding.threshold}" in card) == (kind == "bipolar")
+    assert model.encoding.describe() in card
     assert ("leave the comparison to the processor" in card) == (head == "per-class")
     assert '| preset | `"random"` |' in card
     assert "2,500 frames a second" in card
     for name in BUILD_FILES - {"README.md", "manifest.json"}:
         assert f"| {name} | `{sha256_of(out / name)}` |" in card
+
+
+def test_a_build_folder_of_a_convolutional_network(tmp_path: Path) -> None:
+    filters = (Filters(6, pool=2), Filters(8, stride=2), Filters(4, padding=1))
+    model = random_conv_model(3, (3, 16, 12), filters)
+    inputs = random_inputs(model, 12)
+    out = export(model, "pynq", tmp_path / "out", inputs=inputs).out
+    vectors = np.load(out / "input.npy")
+    assert vectors.dtype == np.float32
+    assert np.array_equal(vectors, inputs[:10].reshape(10, 3, 16, 12))
+    assert np.load(out / "expected_output.npy").ravel().tolist() == model.predict(inputs[:10]).labels.tolist()
+    assert verify(out, model, inputs).layers == ("conv1", "conv2", "conv3", "fc4", "fc5")
+    card = (out / "README.md").read_text()
+    assert "| conv1 | 3 x 16 x 12 | 3 x 3, max-pooling 2 x 2 | 6 x 7 x 5 | 162 |" in card
+    assert "| conv2 | 6 x 7 x 5 | 3 x 3, stride 2 | 8 x 3 x 2 | 432 |" in card
+    assert "| conv3 | 8 x 3 x 2 | 3 x 3, padding 1 of −1 | 4 x 3 x 2 | 288 |" in card
+    assert "| fc4 | 24 |  | 20 | 480 |" in card
+    assert "The input is (1, 3, 16, 12)" in card
+    assert "(1, 16, 12, 3): FINN leaves that transposition to the processor" in card
 
 
 def test_a_card_without_provenance(tmp_path: Path) -> None:
@@ -278,7 +314,7 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_failed_verification_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    graphs = bnnedge.exporters.folder.GRAPHS
+    graphs = bnnedge.exporters.targets.GRAPHS
     make = graphs[target]
 
     def wrong(model: PackedModel) -> onnx.ModelProto:
@@ -331,7 +367,9 @@ def linear(features: int, classes: int, kind: str, maximum: int = 255) -> Packed
     """A network of one layer whose weights are all −1."""
     weights = PackedMatrix.from_bits(np.zeros((classes, features), dtype=bool))
     one, zero = np.ones(1, dtype=np.float32), np.zeros(1, dtype=np.float32)
-    encoding = InputEncoding(kind, features, maximum)  # type: ignore[arg-type]
+    encoding = InputEncoding.integer((features,), maximum)
+    if kind == "bipolar":
+        encoding = InputEncoding.bipolar((features,), maximum, 0)
     return PackedModel(encoding, (PackedLayer("fc1", weights),), Affine(one, zero))
 
 

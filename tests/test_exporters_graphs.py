@@ -19,31 +19,88 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.util.cleanup import cleanup_model
 
 import bnnedge
-from bnnedge.exporters.finn import needs_head, to_finn
+from bnnedge.errors import UnsupportedError
+from bnnedge.exporters.finn import to_finn
 from bnnedge.exporters.onnx import to_onnx
 from bnnedge.exporters.qonnx import to_qonnx
+from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.file import digest
 from bnnedge.packed.fold import Affine
+from bnnedge.packed.layer import Convolution, PackedLayer
 from bnnedge.packed.model import PackedModel
-from tests.networks import packed_models, random_inputs, random_model
+from tests.networks import (
+    Filters,
+    conv_models,
+    packed_models,
+    random_conv_model,
+    random_inputs,
+    random_model,
+)
 
 MAKERS = {"onnx": to_onnx, "qonnx": to_qonnx, "finn": to_finn}
 makers = pytest.mark.parametrize("target", MAKERS)
-few = settings(max_examples=15, deadline=None)
+few = settings(max_examples=25, deadline=None)
 sizes = st.integers(1, 9)
+networks = packed_models() | conv_models()
+
+
+def encoded(model: PackedModel, inputs: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """What the first layer sees, bit by bit and channel by channel."""
+    encoding = model.encoding
+    values = inputs.reshape(-1, *encoding.shape).astype(np.int64)
+    if encoding.thresholds is None:
+        return values
+    channels = range(encoding.shape[0])
+    of_channels = [
+        np.where(values[:, channel] >= (row[channel] if row.size > 1 else row[0]), 1, -1)
+        for row in encoding.thresholds
+        for channel in channels
+    ]
+    return np.stack(of_channels, axis=1)
+
+
+def convolved(layer: PackedLayer, sliding: Convolution, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(samples, filters, height, width) sums, place by place."""
+    margin, side = (sliding.padding,) * 2, sliding.kernel
+    padded = np.pad(values, ((0, 0), (0, 0), margin, margin), constant_values=-1 if sliding.padding else 0)
+    filters = layer.weights.to_signs().astype(np.int64)
+    height, width = sliding.positions
+    sums = np.zeros((len(values), layer.outputs, height, width), dtype=np.int64)
+    for row in range(height):
+        for column in range(width):
+            top, left = row * sliding.stride, column * sliding.stride
+            window = padded[:, :, top : top + side, left : left + side]
+            sums[:, :, row, column] = window.reshape(len(values), -1) @ filters.T
+    return sums
+
+
+def pooled(sliding: Convolution, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The largest of each whole window."""
+    height, width = sliding.pooled
+    windows = [
+        values[:, :, row : height * sliding.pool : sliding.pool, column : width * sliding.pool : sliding.pool]
+        for row in range(sliding.pool)
+        for column in range(sliding.pool)
+    ]
+    largest: NDArray[np.int64] = np.max(windows, axis=0)
+    return largest
 
 
 def plain_logits(model: PackedModel, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The network as trained (not its canonical form), by integer matrix products."""
-    encoding = model.encoding
-    values = inputs.astype(np.int64)
-    if encoding.kind == "bipolar":
-        values = np.where(inputs >= encoding.threshold, 1, -1)
+    values = encoded(model, inputs)
     for layer in model.layers:
-        values = values @ layer.weights.to_signs().astype(np.int64).T
+        if layer.convolution is None:
+            flat = values.reshape(len(values), -1)
+            values = flat @ layer.weights.to_signs().astype(np.int64).T
+        else:
+            values = convolved(layer, layer.convolution, values)
         if layer.thresholds is not None:
-            upright = values * layer.thresholds.directions.astype(np.int64)
-            values = np.where(upright >= layer.thresholds.values, 1, -1)
+            of_channels = (-1, *(1,) * (values.ndim - 2))
+            upright = values * layer.thresholds.directions.astype(np.int64).reshape(of_channels)
+            values = np.where(upright >= layer.thresholds.values.reshape(of_channels), 1, -1)
+        if layer.convolution is not None:
+            values = pooled(layer.convolution, values)
     logits: NDArray[np.float32] = values.astype(np.float32) * model.head.scale + model.head.offset
     return logits
 
@@ -55,18 +112,20 @@ def in_onnxruntime(proto: onnx.ModelProto, inputs: NDArray[np.uint8]) -> dict[st
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"image": inputs}), strict=True))
+    image = inputs.reshape(-1, *session.get_inputs()[0].shape[1:])
+    return dict(zip(names, session.run(names, {"image": image}), strict=True))
 
 
 def in_qonnx(wrapper: ModelWrapper, sample: NDArray[np.uint8]) -> NDArray[np.float32]:
     name = wrapper.graph.input[0].name
-    outputs = execute_onnx(wrapper, {name: sample[None].astype(np.float32)})
+    image = sample.reshape(wrapper.get_tensor_shape(name)).astype(np.float32)
+    outputs = execute_onnx(wrapper, {name: image})
     first: NDArray[np.float32] = next(iter(outputs.values()))
     return first
 
 
 @few
-@given(packed_models(), sizes)
+@given(networks, sizes)
 def test_onnx_computes_the_network(model: PackedModel, samples: int) -> None:
     inputs = random_inputs(model, samples)
     outputs = in_onnxruntime(to_onnx(model), inputs)
@@ -77,7 +136,7 @@ def test_onnx_computes_the_network(model: PackedModel, samples: int) -> None:
 
 
 @few
-@given(packed_models())
+@given(networks)
 def test_qonnx_computes_the_network_and_survives_cleanup(model: PackedModel) -> None:
     wrapper = ModelWrapper(to_qonnx(model))
     clean = cleanup_model(ModelWrapper(to_qonnx(model)))
@@ -88,7 +147,7 @@ def test_qonnx_computes_the_network_and_survives_cleanup(model: PackedModel) -> 
 
 
 @few
-@given(packed_models())
+@given(networks)
 def test_finn_onnx_computes_the_network(model: PackedModel) -> None:
     wrapper = ModelWrapper(to_finn(model))
     for sample in random_inputs(model, 2):
@@ -213,8 +272,102 @@ def test_finn_gets_the_head_where_it_can_change_the_label(
 ) -> None:
     head = Affine(np.array(scale, dtype=np.float32), np.array(offset, dtype=np.float32))
     model = dataclasses.replace(random_model(8, (20, 9, 3)), head=head)
-    assert needs_head(model) is needed
+    assert model.needs_head is needed
     wrapper = ModelWrapper(to_finn(model))
     assert bool(wrapper.get_nodes_by_op_type("Mul")) is needed
     for sample in random_inputs(model, 5):
         assert in_qonnx(wrapper, sample).item() == plain_logits(model, sample[None]).argmax()
+
+
+# Convolutions.
+
+
+PADDED = (Filters(5, padding=1, pool=2), Filters(6, padding=1, stride=2))
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, object]:
+    return {entry.name: onnx.helper.get_attribute_value(entry) for entry in node.attribute}
+
+
+def test_a_cnv_in_finn_onnx() -> None:
+    """Golden: the nodes that FINN lowers to its own, in the order in which FINN+ 1.6.1 takes them."""
+    model = random_conv_model(1)
+    wrapper = ModelWrapper(to_finn(model))
+    block = ["Conv", "MultiThreshold"]
+    assert [node.op_type for node in wrapper.graph.node] == [
+        *block, *block, "MaxPool", *block, *block, "MaxPool", "Flatten", "MatMul", "MultiThreshold", "MatMul",
+        "TopK",
+    ]  # fmt: skip
+    assert wrapper.get_tensor_shape("image") == [1, 3, 24, 24]
+    assert wrapper.get_tensor_datatype("image") == DataType["UINT8"]
+    assert wrapper.check_all_tensor_shapes_specified()
+    for layer in model.layers[:4]:
+        assert wrapper.get_tensor_shape(f"{layer.name}.weight") == list(layer.weight_shape)
+        assert wrapper.get_tensor_datatype(f"{layer.name}.weight") == DataType["BIPOLAR"]
+        assert wrapper.get_tensor_shape(f"{layer.name}.threshold") == [layer.outputs, 1]
+        assert wrapper.get_tensor_shape(f"{layer.name}.preactivation") == [1, *layer.sum_shape]
+    for node in wrapper.get_nodes_by_op_type("MaxPool"):
+        assert attributes(node) == {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0] * 4}
+    for node in wrapper.get_nodes_by_op_type("Conv"):
+        assert attributes(node)["pads"] == [0] * 4
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("bipolar", 1), ("bipolar", 2), ("thermometer", 1)])
+def test_finn_pads_bits_whose_0_is_minus_one(kind: str, channels: int) -> None:
+    model = random_conv_model(2, (channels, 8, 8), PADDED, kind=kind)  # type: ignore[arg-type]
+    wrapper = ModelWrapper(to_finn(model))
+    # FINN lowers images only where there is a Conv, and takes one of a single channel for depthwise.
+    (conv,) = wrapper.get_nodes_by_op_type("Conv")
+    assert wrapper.get_tensor_shape(conv.output[0])[1] > 1
+    windows = wrapper.get_nodes_by_op_type("Im2Col")
+    assert len(windows) == len(wrapper.get_nodes_by_op_type("XnorPopcountMatMul")) == 2
+    for node in windows:
+        assert wrapper.get_tensor_datatype(node.input[0]) == DataType["BINARY"]
+        assert attributes(node)["pad_amount"] == [1] * 4
+        assert "pad_value" not in attributes(node)
+    for sample in random_inputs(model, 5):
+        assert in_qonnx(wrapper, sample).item() == plain_logits(model, sample[None]).argmax()
+
+
+def test_finn_cannot_pad_a_single_row() -> None:
+    model = random_conv_model(2, (2, 6, 4), (Filters(5, kernel=1, pool=4), Filters(6, padding=1)))
+    with pytest.raises(UnsupportedError, match=r"layer conv2 pads images of \(1, 1\) pixels"):
+        to_finn(model)
+
+
+def test_onnx_pads_with_minus_one_in_a_node_of_its_own() -> None:
+    model = random_conv_model(3, (3, 8, 9), PADDED, kind="thermometer")
+    proto = to_onnx(model)
+    assert {node.domain for node in proto.graph.node} == {""}
+    onnx.checker.check_model(proto, full_check=True)
+    dims = proto.graph.input[0].type.tensor_type.shape.dim
+    assert [dim.dim_param or dim.dim_value for dim in dims] == ["N", 3, 8, 9]
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    pads = [node for node in proto.graph.node if node.op_type == "Pad"]
+    assert len(pads) == 2
+    for node in pads:
+        assert constants[node.input[1]].tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+        assert constants[node.input[2]] == -1
+    assert constants["conv1.threshold"].shape == (5, 1, 1)
+    assert constants["image_threshold/2"].shape == (3, 1, 1)
+
+
+@makers
+@pytest.mark.parametrize("bits", [1, 2])
+def test_dense_layers_on_images(target: str, bits: int) -> None:
+    """Thresholds of channels ask for an image; features come flat where nothing depends on it."""
+    thresholds = np.arange(60, 60 + 30 * bits * 3, 30).reshape(bits, 3)
+    encoding = InputEncoding.thermometer((3, 4, 5), 255, thresholds)
+    model = dataclasses.replace(random_model(4, (60 * bits, 9, 4)), encoding=encoding)
+    (image,) = MAKERS[target](model).graph.input
+    assert [dim.dim_value for dim in image.type.tensor_type.shape.dim[1:]] == [3, 4, 5]
+    for sample in random_inputs(model, 3):
+        expected = plain_logits(model, sample[None])
+        if target == "onnx":
+            assert in_onnxruntime(to_onnx(model), sample[None])["logits"].tobytes() == expected.tobytes()
+        else:
+            output = in_qonnx(ModelWrapper(MAKERS[target](model)), sample)
+            assert (output.item() if target == "finn" else output.argmax()) == expected.argmax()
+    flat = dataclasses.replace(model, encoding=InputEncoding.integer((3 * bits, 4, 5), 255))
+    (image,) = MAKERS[target](flat).graph.input
+    assert [dim.dim_value for dim in image.type.tensor_type.shape.dim[1:]] == [60 * bits]

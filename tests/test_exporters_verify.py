@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from hypothesis import given, settings
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
@@ -21,10 +22,21 @@ from bnnedge.exporters.finn import to_finn
 from bnnedge.exporters.onnx import to_onnx
 from bnnedge.exporters.qonnx import to_qonnx
 from bnnedge.files import sha256_of
+from bnnedge.importers.brevitas import pack
+from bnnedge.nets.inputs import first_encoding
+from bnnedge.nets.network import BinaryNetwork
 from bnnedge.packed.file import digest, save_packed
 from bnnedge.packed.fold import Thresholds
 from bnnedge.packed.model import PackedModel
-from tests.networks import packed_models, random_inputs, random_model
+from bnnedge.runs.config import ConvConfig, NetConfig
+from tests.networks import (
+    Filters,
+    conv_models,
+    packed_models,
+    random_conv_model,
+    random_inputs,
+    random_model,
+)
 
 MAKERS = {"onnx": to_onnx, "qonnx": to_qonnx, "finn": to_finn}
 makers = pytest.mark.parametrize("target", MAKERS)
@@ -61,6 +73,12 @@ def flip(row: int, column: int) -> Callable[[Array], object]:
         values[row, column] *= -1
 
     return change
+
+
+def attribute(node: onnx.NodeProto, name: str, value: list[int]) -> None:
+    """Change an attribute of a node in place."""
+    (entry,) = (entry for entry in node.attribute if entry.name == name)
+    entry.CopyFrom(helper.make_attribute(name, value))
 
 
 def swap(values: Array) -> None:
@@ -109,7 +127,7 @@ def test_both_values_are_named(tmp_path: Path, target: str) -> None:
     proto = MAKERS[target](MODEL)
     constant(proto, "fc1.weight", flip(7, 5))
     right = MODEL.canonical().layers[0].weights.to_signs()[5].astype(int)
-    bits = np.where(INPUTS[0] >= MODEL.encoding.threshold, 1, -1)
+    bits = np.where(MODEL.encoding.encode(INPUTS[:1])[0], 1, -1)
     expected = int(right @ bits)
     actual = expected - 2 * int(right[7] * bits[7])
     with pytest.raises(VerificationError) as caught:
@@ -199,7 +217,7 @@ def test_shapes_are_compared(tmp_path: Path) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(packed_models())
+@given(packed_models() | conv_models())
 def test_what_is_right_passes(tmp_path_factory: pytest.TempPathFactory, model: PackedModel) -> None:
     folder, inputs = tmp_path_factory.mktemp("graphs"), random_inputs(model, 7)
     for target, make in MAKERS.items():
@@ -211,8 +229,160 @@ def test_what_is_right_passes(tmp_path_factory: pytest.TempPathFactory, model: P
 @makers
 def test_real_images_in_every_target(tmp_path: Path, target: str) -> None:
     model = random_model(4, (64, 48, 40, 10), kind="integer", maximum=16)
-    images = load_digits().test_images
+    images = load_digits().test_inputs
     assert verify(saved(MAKERS[target](model), tmp_path), model, images).samples == len(images)
+
+
+# Convolutions.
+
+PADDED = random_conv_model(
+    5, (2, 9, 8), (Filters(6, padding=1, pool=2), Filters(7, stride=2)), (9, 4), kind="thermometer"
+)
+PADDED_INPUTS = random_inputs(PADDED, 50)
+
+
+def turn(*index: int) -> Callable[[Array], object]:
+    """Flip one weight, −1 and +1 or, in FINN's padded layers, 0 and 1."""
+
+    def change(values: Array) -> None:
+        values[index] = 1 - values[index] if values.min() == 0 else -values[index]
+
+    return change
+
+
+def swap_filters(values: Array) -> None:
+    values[[3, 4]] = values[[4, 3]]
+
+
+def reverse(values: Array) -> None:
+    values[:] = values[::-1].copy()
+
+
+CONV_MUTATIONS = {
+    "a weight bit": ("conv2.weight", turn(5, 0, 1, 2), "layer conv2, channel 5, row 0, column 0, sample 0:"),
+    "a pair of filters": ("conv2.weight", swap_filters, "layer conv2, channel [34], row"),
+    "the order of thresholds": ("conv1.threshold", reverse, "layer conv2, channel"),
+    "a threshold, one lattice step up": ("conv2.threshold", add(2, 6), "layer fc3, neuron|conv2.*neuron 6"),
+    "an input threshold": ("image_threshold", add(1, 1), "layer conv1, channel"),
+}
+
+
+@makers
+@pytest.mark.parametrize("name", CONV_MUTATIONS)
+def test_a_change_of_a_convolution_is_found_and_named(tmp_path: Path, target: str, name: str) -> None:
+    parameter, change, place = CONV_MUTATIONS[name]
+    proto = MAKERS[target](PADDED)
+    if parameter == "image_threshold" and target != "finn":
+        parameter = "image_threshold/0"
+    constant(proto, parameter, change)
+    with pytest.raises(VerificationError, match=place):
+        verify(saved(proto, tmp_path), PADDED, PADDED_INPUTS)
+
+
+@makers
+def test_a_wrong_padding_is_found(tmp_path: Path, target: str) -> None:
+    proto = MAKERS[target](PADDED)
+    if target == "finn":
+        (node,) = (node for node in proto.graph.node if node.op_type == "Im2Col")
+        attribute(node, "pad_amount", [2, 2, 0, 0])
+    else:
+        constant(proto, "minus_one", add(1, 0))
+    with pytest.raises(VerificationError, match="layer conv1, channel 0, row 0, column 0, sample 0:"):
+        verify(saved(proto, tmp_path), PADDED, PADDED_INPUTS)
+
+
+@makers
+@pytest.mark.parametrize(
+    ("operator", "name", "value"),
+    [("Conv", "strides", [2, 1]), ("MaxPool", "kernel_shape", [1, 1]), ("MaxPool", "strides", [1, 2])],
+)
+def test_a_wrong_stride_or_pool_is_found(
+    tmp_path: Path, target: str, operator: str, name: str, value: list[int]
+) -> None:
+    model = random_conv_model(6, (2, 10, 10), (Filters(6, stride=2, pool=2), Filters(5, kernel=1)))
+    proto = MAKERS[target](model)
+    node = next(node for node in proto.graph.node if node.op_type == operator)
+    attribute(node, name, value)
+    # What a target states of shapes stops a run of a graph whose shapes are others.
+    with pytest.raises((VerificationError, FileError)):
+        verify(saved(proto, tmp_path), model, random_inputs(model, 20))
+
+
+@makers
+def test_a_node_that_no_sample_shows_to_be_wrong_is_found(tmp_path: Path, target: str) -> None:
+    model = random_conv_model(6, (2, 10, 10), (Filters(6, pool=2), Filters(5, kernel=1)))
+    proto = MAKERS[target](model)
+    (node,) = (node for node in proto.graph.node if node.op_type == "MaxPool")
+    node.attribute.append(helper.make_attribute("ceil_mode", 1))
+    with pytest.raises(VerificationError, match=r"holds the node .*ceil_mode.*no sample showed it"):
+        verify(saved(proto, tmp_path), model, random_inputs(model, 3))
+
+
+@makers
+def test_a_filter_weight_that_no_sample_reaches_is_found(tmp_path: Path, target: str) -> None:
+    model = random_conv_model(7, (2, 6, 6), (Filters(4),), maximum=16)
+    inputs = random_inputs(model, 10)
+    inputs.reshape(-1, 2, 36)[:, 1] = 0
+    proto = MAKERS[target](model)
+    constant(proto, "conv1.weight", turn(2, 1, 0, 2))
+    place = r"conv1\.weight, channel 2, input channel 1, row 0, column 2: .* no sample showed it"
+    with pytest.raises(VerificationError, match=place):
+        verify(saved(proto, tmp_path), model, inputs)
+
+
+@makers
+def test_images_of_another_size_are_told_apart(tmp_path: Path, target: str) -> None:
+    small, large = (random_conv_model(8, (1, side, 6), (Filters(4, pool=2),)) for side in (6, 7))
+    path = saved(MAKERS[target](small), tmp_path)
+    with pytest.raises(VerificationError, match=r"takes samples of shape \(1, 6, 6\), not \(1, 7, 6\)"):
+        verify(path, large, random_inputs(large, 3))
+
+
+def test_slices_give_the_place_of_a_sample_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bnnedge.exporters.verification.SLICE_ENTRIES", 7 * 4 * 16)  # seven samples
+    model = random_conv_model(7, (2, 6, 6), (Filters(4),), maximum=16)
+    inputs = random_inputs(model, 30)
+    inputs.reshape(-1, 2, 36)[:, 1] = 0
+    inputs.reshape(-1, 2, 6, 6)[23, 1, 5, 5] = 3
+    proto = to_onnx(model)
+    constant(proto, "conv1.weight", turn(2, 1, 2, 2))
+    with pytest.raises(VerificationError, match="layer conv1, channel 2, row 3, column 3, sample 23:"):
+        verify(saved(proto, tmp_path), model, inputs)
+
+
+@pytest.fixture(scope="module")
+def trained() -> PackedModel:
+    """A padded convolutional network, trained on digits for a moment."""
+    torch.manual_seed(0)
+    digits = load_digits()
+    inputs, labels = torch.from_numpy(digits.train_inputs), torch.from_numpy(digits.train_labels)
+    config = NetConfig(
+        conv=(ConvConfig(8, padding=1, pool=2), ConvConfig(12, padding=1)), hidden=(24,), input="bipolar"
+    )
+    net = BinaryNetwork(first_encoding(config, (1, 8, 8), 16, digits.train_inputs), 10, config)
+    optimiser = torch.optim.Adam(net.parameters(), 0.02)
+    for start in [*range(0, 1400, 100)] * 3:
+        part = slice(start, start + 100)
+        loss = torch.nn.functional.cross_entropy(net(inputs[part]), labels[part])
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return pack(net, {"preset": "test"})
+
+
+@pytest.mark.parametrize("target", ["onnx", "qonnx", "finn", "pynq"])
+def test_a_trained_convolutional_network_on_real_images(
+    tmp_path: Path, target: str, trained: PackedModel
+) -> None:
+    digits = load_digits()
+    images = digits.test_inputs.reshape(-1, 64)
+    assert (trained.predict(images).labels == digits.test_labels).mean() > 0.4
+    report = export(trained, target, tmp_path / "out", inputs=images)
+    assert report.verification.samples == len(images) == 359
+    assert report.verification.layers == ("conv1", "conv2", "fc3", "fc4")
+
+
+# Models.
 
 
 def test_a_canonical_model_computes_the_same(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise, product
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,98 +15,26 @@ from bnnedge.analysis.finders import rows as rows_module
 from bnnedge.analysis.finders.finding import listed
 from bnnedge.analysis.finders.patterns import GROUP, distinct_patterns
 from bnnedge.analysis.finders.rows import WeightRows, group_rows, repeated
-from bnnedge.analysis.finders.signals import analyse
+from bnnedge.analysis.finders.signals import LayerFacts, analyse
 from bnnedge.analysis.findings import Finding, find, find_in_weights
 from bnnedge.data.digits import load_digits
 from bnnedge.errors import DataError
-from bnnedge.packed.fold import Affine, Thresholds
-from bnnedge.packed.infer import trace
-from bnnedge.packed.model import InputEncoding, PackedLayer
+from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.weights import BitTensor, WeightSet
-from tests.networks import TFC, packed_models, random_inputs, random_model
+from bnnedge.packed.windows import pool_bits
+from tests.networks import TFC, Kind, packed_models, random_inputs, random_model
+from tests.planted import (
+    conv_models,
+    every_input,
+    layer_of,
+    model_of,
+    outputs_on,
+    planted_model,
+    planted_models,
+    sums_on,
+)
 
 SUMMARIES = {"shared-patterns", "rows-outside-blocks"}  # of every layer, not of a neuron
-
-Kind = Literal["bipolar", "integer"]
-
-
-def planted_model(
-    seed: int, widths: tuple[int, ...], kind: Kind = "bipolar", maximum: int = 1, threshold: int = 1
-) -> PackedModel:
-    """A model of few different rows, columns and thresholds, so that every kind of finding occurs often."""
-    rng = np.random.default_rng(seed)
-    layers = []
-    for position, (inputs, outputs) in enumerate(pairwise(widths)):
-        bits = rng.random((outputs, inputs)) < 0.5
-        bits = bits[rng.integers(0, max(1, outputs // 2), outputs)] ^ (rng.random((outputs, 1)) < 0.5)
-        columns = rng.integers(0, max(1, inputs // 2), inputs)
-        bits = bits[:, columns] ^ (rng.random((1, inputs)) < 0.5)
-        step = 1 if kind == "integer" and not position else 2
-        bound = inputs * (maximum if step == 1 else 1)
-        positions = rng.integers(0, 2 * bound // step + 2, 3)[rng.integers(0, 3, outputs)]
-        values = (step * positions - bound).astype(np.int32)
-        directions = np.where(rng.random(outputs) < 0.5, -1, 1).astype(np.int8)
-        last = position == len(widths) - 2
-        thresholds = None if last else Thresholds(values, directions)
-        layers.append(PackedLayer(f"fc{position + 1}", PackedMatrix.from_bits(bits), thresholds))
-    encoding = InputEncoding(kind, widths[0], maximum, threshold if kind == "bipolar" else 0)
-    head = Affine(np.array([0.3], dtype=np.float32), np.array([0.1], dtype=np.float32))
-    return PackedModel(encoding, tuple(layers), head)
-
-
-def planted_models(features: int = 6, width: int = 7) -> st.SearchStrategy[PackedModel]:
-    bipolar = st.builds(
-        planted_model,
-        st.integers(0, 2**32 - 1),
-        st.tuples(st.integers(1, features), st.lists(st.integers(1, width), min_size=1, max_size=4)).map(
-            lambda parts: (parts[0], *parts[1])
-        ),
-        st.just("bipolar"),
-        st.just(1),
-        st.sampled_from([0, 1, 1, 1]),
-    )
-    integer = st.builds(
-        planted_model,
-        st.integers(0, 2**32 - 1),
-        st.tuples(st.integers(1, 3), st.lists(st.integers(1, width), min_size=1, max_size=4)).map(
-            lambda parts: (parts[0], *parts[1])
-        ),
-        st.just("integer"),
-        st.integers(1, 3),
-    )
-    return st.one_of(bipolar, integer)
-
-
-def every_input(model: PackedModel) -> NDArray[np.uint8]:
-    values = range(model.encoding.maximum + 1)
-    return np.array(list(product(values, repeat=model.encoding.features)), dtype=np.uint8)
-
-
-def outputs_on(model: PackedModel, inputs: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
-    """Each layer's activations as ±1, the last layer's scores."""
-    sums, _ = trace(model, inputs)
-    return [
-        a.astype(np.int64) if layer.thresholds is None else np.where(layer.thresholds(a), 1, -1)
-        for layer, a in zip(model.layers, sums, strict=True)
-    ]
-
-
-def layer_of(
-    rows: list[str], thresholds: list[tuple[int, int]] | None = None, name: str = "fc1"
-) -> PackedLayer:
-    """Rows as strings of + and −, thresholds as (value, direction)."""
-    bits = [[sign == "+" for sign in row] for row in rows]
-    folded = None
-    if thresholds is not None:
-        values, directions = zip(*thresholds, strict=True)
-        folded = Thresholds(np.array(values, dtype=np.int32), np.array(directions, dtype=np.int8))
-    return PackedLayer(name, PackedMatrix.from_bits(bits), folded)
-
-
-def model_of(*layers: PackedLayer, threshold: int = 1) -> PackedModel:
-    encoding = InputEncoding("bipolar", layers[0].inputs, 1, threshold)
-    head = Affine(np.array([0.3], dtype=np.float32), np.array([0.1], dtype=np.float32))
-    return PackedModel(encoding, layers, head)
 
 
 def of_kind(findings: tuple[Finding, ...], kind: str, layer: str = "") -> list[Finding]:
@@ -151,7 +77,7 @@ def test_rows_that_share_a_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_grouping_does_not_depend_on_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = planted_model(1, (130, 40, 5))
+    model = planted_model(1, InputEncoding.bipolar((130,), 1, 1), (), (40, 5))
     whole = group_rows(WeightRows.of(model.layers[0].weights))
     monkeypatch.setattr(rows_module, "SLICE_WORDS", 1)
     sliced = group_rows(WeightRows.of(model.layers[0].weights))
@@ -163,7 +89,16 @@ def test_grouping_does_not_depend_on_slices(monkeypatch: pytest.MonkeyPatch) -> 
 # What neurons can do, against every input there is
 
 
-@settings(max_examples=200)
+def is_free(facts: LayerFacts, model: PackedModel) -> bool:
+    """Whether a first layer's inputs take every combination: no thermometer's, and not padded."""
+    return model.encoding.bits == 1 and is_unpadded(facts)
+
+
+def is_unpadded(facts: LayerFacts) -> bool:
+    return facts.layer.convolution is None or not facts.layer.convolution.padding
+
+
+@settings(max_examples=300)
 @given(planted_models())
 def test_proofs_hold_for_every_input_and_miss_nothing_in_the_first_layer(model: PackedModel) -> None:
     outputs = outputs_on(model, every_input(model))
@@ -178,30 +113,29 @@ def test_proofs_hold_for_every_input_and_miss_nothing_in_the_first_layer(model: 
             if signals.classes[group[0]] >= 0:
                 aligned = values[:, group] * signals.signs[group]
                 assert (aligned == aligned[:, :1]).all()
-        if not position:
+        if not position and is_unpadded(facts):
             assert np.array_equal(signals.constant, constant)
+        if not position and hidden and is_free(facts, model):
             changing = np.flatnonzero(~constant)
             upright = values[:, changing] * np.where(values[0, changing] < 0, -1, 1)
-            if hidden:
-                kinds = np.unique(upright, axis=1).shape[1]
-                assert kinds == np.unique(signals.classes[changing]).size
+            kinds = np.unique(upright, axis=1).shape[1]
+            assert kinds == np.unique(signals.classes[changing]).size
 
 
 @given(planted_models())
 def test_reach_is_reached_in_the_first_layer_and_never_left(model: PackedModel) -> None:
-    sums, _ = trace(model, every_input(model))
-    for facts, values in zip(analyse(model), sums, strict=True):
-        assert (values >= facts.low).all()
-        assert (values <= facts.high).all()
-    first = analyse(model)[0]
-    assert np.array_equal(sums[0].min(axis=0), first.low)
-    assert np.array_equal(sums[0].max(axis=0), first.high)
+    sums, facts = sums_on(model, every_input(model)), analyse(model)
+    for layer, values in zip(facts, sums, strict=True):
+        assert (values >= layer.low).all()
+        assert (values <= layer.high).all()
+    if is_unpadded(facts[0]):
+        assert np.array_equal(sums[0].min(axis=0), facts[0].low)
+        assert np.array_equal(sums[0].max(axis=0), facts[0].high)
 
 
 @given(planted_models())
 def test_one_popcount_gives_the_sums_of_those_that_share_it(model: PackedModel) -> None:
-    sums, _ = trace(model, every_input(model))
-    for facts, values in zip(analyse(model), sums, strict=True):
+    for facts, values in zip(analyse(model), sums_on(model, every_input(model)), strict=True):
         shared = facts.popcounts.signs * (values - facts.constants)
         assert np.array_equal(shared, shared[:, facts.popcounts.firsts])
 
@@ -323,7 +257,7 @@ def test_inputs_of_a_layer_that_does_not_matter() -> None:
 @settings(max_examples=25)
 def test_random_models_have_no_finding_of_a_neuron(seed: int, kind: Kind) -> None:
     model = random_model(seed, (90, 40, 48, 10), kind=kind)
-    encoding = InputEncoding(kind, 90, 255, 128 if kind == "bipolar" else 0)
+    encoding = model.encoding if kind == "integer" else InputEncoding.bipolar((90,), 255, 128)
     middle = [
         replace(layer, thresholds=replace(layer.thresholds, values=np.zeros_like(layer.thresholds.values)))
         if layer.thresholds is not None
@@ -411,7 +345,7 @@ def test_filters_are_rows() -> None:
 
 def test_pixels_that_no_digit_uses() -> None:
     model, digits = load("digits-tfc"), load_digits()
-    images = np.concatenate([digits.train_images, digits.test_images]).reshape(-1, 64)
+    images = np.concatenate([digits.train_inputs, digits.test_inputs]).reshape(-1, 64)
     found = of_kind(find(model, images), "dead-inputs")
     still = np.flatnonzero((images >= 8).all(axis=0) | (images < 8).all(axis=0))
     assert found[0].neurons == tuple(still.tolist())
@@ -420,15 +354,36 @@ def test_pixels_that_no_digit_uses() -> None:
     assert [finding.layer for finding in found] == ["fc1"]
 
 
-@given(packed_models(max_width=20), st.integers(1, 5))
+def entering(model: PackedModel, inputs: NDArray[np.uint8]) -> list[NDArray[np.generic]]:
+    """What each layer takes: inputs of a dense layer, of a convolution pixels with those that pad it."""
+    encoding = model.encoding
+    images: list[NDArray[np.generic]] = [inputs.reshape(-1, *encoding.shape)]
+    if encoding.thresholds is not None:
+        images = [encoding.encode(inputs)]
+    for layer, values in zip(model.layers[:-1], outputs_on(model, inputs), strict=False):
+        places = layer.convolution.positions if layer.convolution else ()
+        fired = values.reshape(len(inputs), *places, -1) > 0
+        pooled = pool_bits(fired, layer.convolution) if layer.convolution else fired
+        images.append(np.moveaxis(pooled, -1, 1))
+    taken: list[NDArray[np.generic]] = []
+    for layer, image in zip(model.layers, images, strict=True):
+        if layer.convolution is None:
+            taken.append(image.reshape(len(image), -1))
+            continue
+        sides = (layer.convolution.padding,) * 2
+        padded = np.pad(image, ((0, 0), (0, 0), sides, sides))
+        taken.append(np.moveaxis(padded, 1, -1).reshape(-1, padded.shape[1]))
+    return taken
+
+
+@given(st.one_of(packed_models(max_width=20), conv_models()), st.integers(1, 5))
 def test_still_inputs_against_the_traced_network(model: PackedModel, samples: int) -> None:
     inputs = random_inputs(model, samples)
-    first = inputs >= model.encoding.threshold if model.encoding.kind == "bipolar" else inputs
-    layers = [first, *outputs_on(model, inputs)[:-1]]
     found = find(model, inputs)
-    for layer, values, facts in zip(model.layers, layers, analyse(model), strict=True):
-        still = np.flatnonzero((values == values[0]).all(axis=0) & ~facts.inputs.constant)
-        about = [f for f in of_kind(found, "dead-inputs", layer.name) if "samples given" in f.message]
+    for values, facts in zip(entering(model, inputs), analyse(model), strict=True):
+        proven = facts.channels if facts.layer.convolution else facts.inputs
+        still = np.flatnonzero((values == values[0]).all(axis=0) & ~proven.constant)
+        about = [f for f in of_kind(found, "dead-inputs", facts.layer.name) if "samples given" in f.message]
         assert [f.neurons for f in about] == ([tuple(still.tolist())] if still.size else [])
 
 

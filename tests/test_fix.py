@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bnnedge import PackedMatrix, PackedModel, load
 from bnnedge.analysis.finders.removal import plan_removal
@@ -15,11 +16,11 @@ from bnnedge.analysis.finders.signals import analyse
 from bnnedge.analysis.findings import find
 from bnnedge.analysis.fix import RANDOM_SAMPLES, fix, prove_equivalent
 from bnnedge.errors import DataError, VerificationError
+from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.file import digest, load_packed, save_packed
 from bnnedge.packed.fold import Affine
-from bnnedge.packed.model import InputEncoding
-from tests.networks import packed_models, random_inputs, random_model
-from tests.test_findings import every_input, layer_of, model_of, outputs_on, planted_models
+from tests.networks import conv_models, packed_models, random_inputs, random_model
+from tests.planted import every_input, layer_of, model_of, outputs_on, planted_models
 
 
 def widths(model: PackedModel) -> list[int]:
@@ -69,13 +70,12 @@ def test_thresholds_stay_on_their_lattice(model: PackedModel) -> None:
 
 
 @settings(max_examples=40)
-@given(packed_models())
+@given(st.one_of(packed_models(), conv_models()))
 def test_random_models_with_constants_stay_the_same_function(model: PackedModel) -> None:
     result = fix(model)
     assert prove_equivalent(model, result.model, random_inputs(model, 20)) == 20 + 2 * RANDOM_SAMPLES
-    for layer, facts in zip(model.layers[:-2], analyse(model), strict=False):
-        fixed = {each.name: each for each in result.model.layers}[layer.name]
-        assert fixed.outputs <= max(1, int((~facts.outputs.constant).sum()))
+    for fixed, consumer in zip(result.model.layers[:-2], analyse(model)[1:], strict=False):
+        assert fixed.outputs <= max(1, int((~consumer.channels.constant).sum()))
 
 
 def test_constants_go_into_the_thresholds() -> None:
@@ -140,7 +140,7 @@ def test_scores_that_are_always_zero_keep_two_inputs_that_cancel() -> None:
 
 def test_threshold_zero_leaves_one_neuron_a_hidden_layer() -> None:
     model = random_model(3, (30, 20, 20, 21, 5))
-    model = replace(model, encoding=InputEncoding("bipolar", 30, 255, 0))
+    model = replace(model, encoding=InputEncoding.bipolar((30,), 255, 0))
     result = fix(model)
     assert widths(result.model)[:2] == [1, 1]
     scores = model.predict(random_inputs(model, 1)).scores

@@ -32,9 +32,13 @@ def one_thread() -> None:
 
 
 def bnn_pynq(name: str, seed: int = 0) -> nn.Module:
-    """A network of brevitas_examples whose batch-norms look as after training, in evaluation mode."""
+    """A network of brevitas_examples, as :func:`trained_looks` makes it."""
     torch.manual_seed(seed)
-    net: nn.Module = model_with_cfg(name, pretrained=False)[0]
+    return trained_looks(model_with_cfg(name, pretrained=False)[0])
+
+
+def trained_looks(net: nn.Module) -> nn.Module:
+    """The network in evaluation mode, its batch-norms as they look after training."""
     for name, values in net.state_dict().items():
         part, size = name.rpartition(".")[2], values.shape
         if part == "running_mean":
@@ -95,6 +99,24 @@ def test_a_bnn_pynq_network_computes_what_brevitas_does(tmp_path: Path, seed: in
     assert len(np.unique(prediction.labels)) > 3
     hidden = [layer.thresholds for layer in model.layers if layer.thresholds is not None]
     assert any((thresholds.directions < 0).any() for thresholds in hidden)
+
+
+def test_why_cnv_is_no_packed_model(tmp_path: Path) -> None:
+    net = bnn_pynq("cnv_1w1a")
+    with torch.no_grad():
+        seen = net.conv_features[0](2 * torch.arange(256).float().div(255) - 1)  # type: ignore[index,operator]
+    steps = torch.diff(128 * seen)
+    assert [steps[127], steps[254]] == [2, 0]
+    assert torch.unique(steps).tolist() == [0, 1, 2]
+    path = saved(tmp_path / "cnv.pth", net.state_dict())
+    with pytest.raises(
+        UnsupportedError, match="127 and 128 are two steps apart and 254 and 255 are the same"
+    ):
+        load(path)
+    weights = load_weights(path)
+    assert weights.model is None
+    assert [tensor.shape for tensor in weights.tensors][:2] == [(64, 3, 3, 3), (64, 64, 3, 3)]
+    assert "two steps apart" in weights.notes[-1]
 
 
 def checkpoint(net: nn.Module) -> dict[str, Any]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bnnedge.complexity.layout import DEFAULT_LAYOUT, LAYOUTS, lay_out
+from bnnedge.complexity.layout import DEFAULT_LAYOUT, LAYOUTS, Reordering, lay_out, reordering_of
 from bnnedge.errors import ConfigError
+from bnnedge.packed.fold import Thresholds
+from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
-from bnnedge.packed.weights import BitTensor
+from bnnedge.packed.model import PackedModel
+from bnnedge.packed.weights import BitTensor, weights_of
+from tests.networks import conv_models, random_inputs
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.integers(1, 5))
 
@@ -58,3 +64,40 @@ def test_a_layout_nobody_knows() -> None:
     with pytest.raises(ConfigError, match="unknown layout 'x'") as caught:
         lay_out(tensor, "x")
     assert caught.value.hint == "expected flat, tall, kernels"
+
+
+@given(shapes, st.sampled_from(sorted(LAYOUTS)), st.integers(0, 2**32 - 1))
+def test_a_reordering_moves_whole_kernels(shape: tuple[int, int, int, int], layout: str, seed: int) -> None:
+    tensor, bits = convolution(shape, seed)
+    moves = Reordering(shape, layout, shape[1])
+    rows, columns = moves.draw(np.random.default_rng(seed), channels=True)
+    laid = lay_out(tensor, layout).to_bits()[rows]
+    laid = laid if columns is None else laid[:, columns]
+    rng = np.random.default_rng(seed)
+    moved = bits[rng.permutation(shape[0])][:, rng.permutation(shape[1])]
+    expected = BitTensor("conv1", PackedMatrix.from_bits(moved.reshape(shape[0], -1)), shape)
+    assert np.array_equal(laid, lay_out(expected, layout).to_bits())
+
+
+@given(conv_models(), st.integers(0, 2**32 - 1))
+def test_reordering_the_neurons_keeps_the_function(model: PackedModel, seed: int) -> None:
+    """A layer's filters and the channels of the next are moved by one order, dense layers after included."""
+    weights = weights_of(model)
+    first, second = model.layers[:2]
+    rows, _ = reordering_of(weights, 0).draw(np.random.default_rng(seed), channels=False)
+    following = reordering_of(weights, 1)
+    assert following.channels == first.outputs
+    spots = second.inputs // first.outputs
+    columns = (rows[:, None] * spots + np.arange(spots)).ravel()
+    assert first.thresholds is not None
+    moved = dataclasses.replace(
+        first,
+        weights=PackedMatrix.from_bits(first.weights.to_bits()[rows]),
+        thresholds=Thresholds(first.thresholds.values[rows], first.thresholds.directions[rows]),
+    )
+    reader: PackedLayer = dataclasses.replace(
+        second, weights=PackedMatrix.from_bits(second.weights.to_bits()[:, columns])
+    )
+    reordered = dataclasses.replace(model, layers=(moved, reader, *model.layers[2:]))
+    inputs = random_inputs(model, 10)
+    assert np.array_equal(reordered.predict(inputs).scores, model.predict(inputs).scores)

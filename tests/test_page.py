@@ -21,7 +21,7 @@ from bnnedge.report.headlines import headlines
 from bnnedge.report.page import audit_page
 from bnnedge.report.pictures import bits_picture
 from tests.browser import Page, probe
-from tests.networks import random_model
+from tests.networks import Filters, random_conv_model, random_model
 
 MEGABYTE = 1_000_000
 HOSTILE = '</script><img src=x onerror="document.title=1">&amp;{{ 7 * 7 }}'
@@ -224,6 +224,25 @@ def test_a_page_without_nulls_findings_or_a_run() -> None:
     assert "None: no constant, duplicate or complementary neuron" in text
     assert "No whole 4x4 block fits." in text
     assert "Curves of the run" not in text
+
+
+def test_the_page_of_a_convolutional_run(tmp_path: Path) -> None:
+    filters = (Filters(8, padding=1), Filters(12, pool=2))
+    model = random_conv_model(1, (1, 8, 8), filters, (20, 5), kind="thermometer")
+    weights = weights_of(model, "conv")
+    result = audit(weights, nulls=3, layout="kernels")
+    page = audit_page(result, weights, *run_of(model, 3))
+    text = " ".join(Page(page).text.split())
+    for shown in (
+        "8 x 3 x 3 x 3, laid out kernels",
+        "12 x 8 x 3 x 3, laid out kernels",
+        "20 x 108",
+        "5 x 20",
+    ):
+        assert shown in text
+    for tensor in weights.tensors:
+        assert bits_picture(lay_out(tensor, "kernels"), 10_000).uri in page
+    assert [curve in text for curve in ("Learning, by epoch", "Loss", "Accuracy")] == [True] * 3
 
 
 def test_kernels_are_drawn_as_the_audit_laid_them_out() -> None:

@@ -37,6 +37,18 @@ def test_somebodys_work_is_not_overwritten(tmp_path: Path) -> None:
         RunDirectory.create(tmp_path / "thesis.tex", Config())
 
 
+def test_what_a_killed_start_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    (path / "checkpoints").mkdir(parents=True)
+    (path / ".config.toml.abc.part").write_text("name =")
+    run = RunDirectory.create(path, Config())
+    (run.checkpoint_folder / ".step.xyz.part").write_bytes(b"")
+    run.rewind(0, 0)
+    assert {file.name for file in path.rglob("*") if file.is_file()} == {"config.toml", "metrics.jsonl"}
+    with pytest.raises(OutputError, match="not empty"):
+        RunDirectory.create(path, Config())
+
+
 def test_metrics_survive_a_line_cut_short(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", Config())
     assert run.records() == []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ import torch
 from bnnedge.data.dataset import Dataset
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import ConfigError, FileError, UnsupportedError
-from bnnedge.importers.brevitas import pack
-from bnnedge.nets.mlp import BinaryMlp, input_encoding
+from bnnedge.importers.brevitas import BatchNorm, pack
+from bnnedge.nets.inputs import first_encoding
+from bnnedge.nets.network import BinaryNetwork
 from bnnedge.packed.file import load_packed
 from bnnedge.packed.infer import trace
-from bnnedge.runs.config import Config, NetConfig, load_config, override
+from bnnedge.runs.config import Config, ConvConfig, NetConfig, load_config, override, presets
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.training.loop import train
 
@@ -40,8 +42,8 @@ def run_in(path: Path, config: Config, data: Dataset) -> tuple[RunDirectory, dic
 
 
 def hashes(run: RunDirectory) -> dict[str, str]:
-    """SHA-256 of every file that a run leaves, wall-clock seconds aside."""
-    files = [*run.checkpoints().values(), run.state_file, run.config_file, run.path / "run.json"]
+    """SHA-256 of every file that a run leaves, but metrics.jsonl, which has the seconds."""
+    files = [path for path in run.path.rglob("*") if path.is_file() and path.name != "metrics.jsonl"]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -54,19 +56,24 @@ NETS = [
     NetConfig(hidden=(32, 16), input="integer", head="batchnorm", initial_weights="normal"),
     NetConfig(hidden=(), head="batchnorm"),
     NetConfig(hidden=(17,), input_threshold=3, activation_gradient="identity"),
+    NetConfig(hidden=(20,), input="thermometer", input_bits=3, input_levels="learned"),
+    NetConfig(
+        conv=(ConvConfig(12, padding=1), ConvConfig(20, pool=2), ConvConfig(66, kernel=2)), hidden=(16,)
+    ),
+    NetConfig(conv=(ConvConfig(8, stride=2), ConvConfig(9)), hidden=(), input="integer", head="batchnorm"),
 ]
 
 
-def hidden_norms(net: BinaryMlp) -> list[torch.nn.BatchNorm1d]:
-    return [norm for norm in net.norms if isinstance(norm, torch.nn.BatchNorm1d)][:-1]
+def hidden_norms(net: BinaryNetwork) -> list[BatchNorm]:
+    return [cast("BatchNorm", norm) for norm in net.norms][:-1]
 
 
-def trained(net_config: NetConfig, digits: Dataset, steps: int = 60) -> BinaryMlp:
+def trained(net_config: NetConfig, digits: Dataset, steps: int = 60) -> BinaryNetwork:
     """A network a few steps into training, so that batch-norms are far from where they start."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    encoding = input_encoding(net_config, 64, digits.maximum)
-    net = BinaryMlp(encoding, 10, net_config)
+    encoding = first_encoding(net_config, digits.shape, digits.maximum, digits.train.inputs)
+    net = BinaryNetwork(encoding, 10, net_config)
     optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
     inputs, labels = torch.from_numpy(digits.train.inputs), torch.from_numpy(digits.train.labels)
     for step in range(steps):
@@ -214,6 +221,53 @@ def test_a_state_of_another_network_is_refused(tmp_path: Path, digits: Dataset) 
         train(configured(), digits, run, lambda _: None)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("training.optimiser=bop", "training.bop_threshold=1e-5"),
+        ("training.label_smoothing=0.1", "training.schedule=step", "training.milestones=[6]"),
+        ("training.teacher=digits-tfc", "training.distillation=0.9", "training.warmup_epochs=1"),
+        ("training.shift=1", "net.conv=[{channels=16}]", "training.precision=bfloat16"),
+        ("net.activation_gradient=polynomial", "net.norm_momentum=0.2", "training.weight_limit=0"),
+    ],
+    ids=lambda settings: settings[0],
+)
+def test_every_way_to_train_learns(settings: tuple[str, ...], tmp_path: Path, digits: Dataset) -> None:
+    quiet = ("net.dropout=0", "net.input_dither=0", "net.hidden=[64]", "training.epochs=8")
+    run, summary = run_in(tmp_path / "run", configured(*quiet, *settings), digits)
+    accuracies = [record["train_accuracy"] for record in run.records()]
+    assert accuracies[-1] > max(0.5, accuracies[0])
+    assert summary["test"]["accuracy"] > 0.5
+
+
+def test_tracking_steps_changes_nothing_else(tmp_path: Path, digits: Dataset) -> None:
+    plain, _ = run_in(tmp_path / "plain", configured(), digits)
+    tracked, _ = run_in(tmp_path / "tracked", configured("training.track=steps"), digits)
+    assert untimed(plain) == untimed(tracked)
+    assert hashes(plain)["state.safetensors"] == hashes(tracked)["state.safetensors"]
+    steps = tracked.trajectory()
+    assert steps is not None
+    records = tracked.records()
+    assert steps.step.tolist() == list(range(1, records[-1]["step"] + 1))
+    for record in records:
+        at = steps.step.tolist().index(record["step"])
+        for part, name in enumerate(steps.names):
+            assert steps.bdm[part, at] == pytest.approx(record["bdm"][name], rel=1e-12)
+    per_epoch = len(steps.step) // len(records)
+    for record, losses in zip(records, steps.loss.reshape(-1, per_epoch), strict=True):
+        assert losses.mean() == pytest.approx(record["train_loss"], rel=1e-5)
+
+
+def test_a_run_goes_on_with_the_teacher_it_began_with(tmp_path: Path, digits: Dataset) -> None:
+    teacher = tmp_path / "teacher.safetensors"
+    shutil.copy(presets()["digits-tfc"].parent / "model.safetensors", teacher)
+    config = configured(f"training.teacher={teacher}", "training.epochs=1")
+    run, _ = run_in(tmp_path / "run", config, digits)
+    shutil.copy(run.best_checkpoint(), teacher)
+    with pytest.raises(ConfigError, match="another model than when this run started"):
+        train(config, digits, run, lambda _: None)
+
+
 def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path, digits: Dataset) -> None:
     config = configured("training.batch_size=5000")
     with pytest.raises(ConfigError, match="more than the training split has"):
@@ -221,7 +275,10 @@ def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path, digits: Dataset
 
 
 def test_a_threshold_out_of_reach_is_refused() -> None:
-    assert input_encoding(NetConfig(), 4, 255).threshold == 128
-    assert input_encoding(NetConfig(), 4, 16).threshold == 8
+    samples = np.zeros((1, 4), dtype=np.uint8)
+    for maximum, half in ((255, 128), (16, 8)):
+        thresholds = first_encoding(NetConfig(), (4,), maximum, samples).thresholds
+        assert thresholds is not None
+        assert thresholds.tolist() == [[half]]
     with pytest.raises(ConfigError, match="above every input"):
-        input_encoding(dataclasses.replace(NetConfig(), input_threshold=17), 64, 16)
+        first_encoding(dataclasses.replace(NetConfig(), input_threshold=17), (4,), 16, samples)

@@ -15,7 +15,7 @@ import numpy as np
 from bnnedge.analysis.findings import Finding, find, find_in_weights
 from bnnedge.analysis.measures import BLOCKS, Counted, Measures, count, without_nan
 from bnnedge.complexity.catalogue import MEASURES
-from bnnedge.complexity.layout import lay_out
+from bnnedge.complexity.layout import lay_out, reordering_of
 from bnnedge.complexity.nulls import NullScore, score_nulls
 from bnnedge.complexity.sampling import Value, take
 from bnnedge.errors import ConfigError
@@ -145,8 +145,18 @@ def audit(
             layout=layout if tensor.is_convolution else "flat",
             reading=tensor.reading,
             measures=basic,
-            values={each.key: take(each, matrix, stream, whole=whole, blocks=blocks) for each in MEASURES},
-            nulls=(score_nulls(matrix, first_layer=position == 0, draws=nulls, seed=stream) if drawn else ()),
+            values=take(MEASURES, matrix, stream, whole=whole, blocks=blocks),
+            nulls=(
+                score_nulls(
+                    matrix,
+                    first_layer=position == 0,
+                    draws=nulls,
+                    seed=stream,
+                    reordering=reordering_of(weights, position, layout),
+                )
+                if drawn
+                else ()
+            ),
             flags=_flags(tensor, basic, not drawn and nulls > 0),
         )
         return layer, counted

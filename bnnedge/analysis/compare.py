@@ -15,13 +15,15 @@ from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.complexity.histogram import block_histogram
 from bnnedge.complexity.measure import Cost
 from bnnedge.complexity.sampling import Value, take
+from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
-from bnnedge.packed.model import PackedLayer, PackedModel
+from bnnedge.packed.model import PackedModel
 from bnnedge.packed.weights import BitTensor, WeightSet, weights_of
 
 __all__ = ["QUICK", "Change", "Comparison", "LayerComparison", "changed_blocks", "compare", "values_of"]
 
-SCHEMA = 2
+SCHEMA = 3
+Shape = tuple[int, ...]
 QUICK: tuple[Cost, ...] = ("linear", "streaming")
 
 
@@ -46,6 +48,7 @@ class LayerComparison:
 
     Attributes:
         name: of the layer, or ``one → other`` where the names differ.
+        shapes: (outputs, inputs) or (outputs, channels, height, width), in each file; None where it has none.
         before: basic figures in the first file; None where it has no such layer.
         after: the same in the second.
         values_before: further measures by key.
@@ -54,6 +57,7 @@ class LayerComparison:
     """
 
     name: str
+    shapes: tuple[Shape | None, Shape | None]
     before: Measures | None
     after: Measures | None
     values_before: Mapping[str, Value]
@@ -126,7 +130,7 @@ def compare(
 
 def values_of(matrix: PackedMatrix, costs: Sequence[Cost], seed: int) -> dict[str, Value]:
     """The further measures of some costs, by key."""
-    return {each.key: take(each, matrix, seed) for each in MEASURES if each.cost in costs}
+    return take((each for each in MEASURES if each.cost in costs), matrix, seed)
 
 
 def changed_blocks(flipped: PackedMatrix) -> int:
@@ -155,6 +159,7 @@ def _compare_layers(
     names = dict.fromkeys("–" if tensor is None else tensor.name for tensor in (a, b))
     return LayerComparison(
         name=" → ".join(names),
+        shapes=(a.shape if a is not None else None, b.shape if b is not None else None),
         before=measure([a.matrix]) if a is not None else None,
         after=measure([b.matrix]) if b is not None else None,
         values_before=values_of(a.matrix, costs, seed) if a is not None else {},
@@ -174,7 +179,7 @@ def _total(one: WeightSet, other: WeightSet, changes: Sequence[Change | None]) -
             sum(thresholds) if thresholds else None,
         )
     before, after = (measure(tensor.matrix for tensor in each.tensors) for each in (one, other))
-    return LayerComparison("all", before, after, {}, {}, total)
+    return LayerComparison("all", (None, None), before, after, {}, {}, total)
 
 
 def _changed_thresholds(one: PackedModel | None, other: PackedModel | None) -> dict[str, int]:
@@ -196,6 +201,7 @@ def _moved(a: PackedLayer, b: PackedLayer | None) -> int | None:
 def _plain(layer: LayerComparison) -> dict[str, Any]:
     return {
         "name": layer.name,
+        "shapes": [list(shape) if shape is not None else None for shape in layer.shapes],
         "change": asdict(layer.change) if layer.change is not None else None,
         "before": layer.before.to_dict() if layer.before is not None else None,
         "after": layer.after.to_dict() if layer.after is not None else None,

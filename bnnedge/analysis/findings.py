@@ -69,7 +69,8 @@ def _in_layer(facts: tuple[LayerFacts, ...], plans: tuple[Removal, ...], positio
     yield from constant_neurons(layer, plan, consumer)
     yield from equal_neurons(layer, plan, consumer)
     yield from shared_popcounts(layer)
-    yield from dead_inputs(layer, plan, plans[position - 1] if position else None)
+    before = (facts[position - 1], plans[position - 1]) if position else None
+    yield from dead_inputs(layer, plan, before)
     yield from shared_patterns(layer.layer.name, layer.layer.weights)
     yield from rows_outside_blocks(layer.layer.name, layer.layer.weights)
 

@@ -1,9 +1,9 @@
 """A smaller network that is the same function: every class score, logit and label unchanged.
 
-Neurons go as :mod:`bnnedge.analysis.finders.removal` plans. Constants move into the thresholds of the layer
-they feed; copies of one signal are drawn together, which gives their weights anew. Scores stay as they are to
-the last unit, so that float32 logits do too, and the head is not touched: moving a constant into its offset
-would round. What a reader of scores sees, in software or hardware, does not change.
+Neurons and filters go as :mod:`bnnedge.analysis.finders.removal` plans. Constants move into the thresholds of
+the layer they feed; copies of one signal are drawn together, which gives their weights anew. Scores stay as
+they are to the last unit, so that float32 logits do too, and the head is not touched: moving a constant into
+its offset would round. What a reader of scores sees, in software or hardware, does not change.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from bnnedge.analysis.finders.rows import repeated
 from bnnedge.analysis.finders.signals import LayerFacts, analyse
 from bnnedge.analysis.findings import find
 from bnnedge.errors import VerificationError
+from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.file import digest
 from bnnedge.packed.fold import Thresholds
 from bnnedge.packed.infer import check_inputs
+from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
-from bnnedge.packed.model import InputEncoding, PackedLayer, PackedModel
+from bnnedge.packed.model import PackedModel
 
 __all__ = ["RANDOM_SAMPLES", "FixResult", "fix", "prove_equivalent"]
 
@@ -48,7 +50,7 @@ class FixResult:
 
 
 def fix(model: PackedModel) -> FixResult:
-    """Remove every neuron that can go with all scores unchanged.
+    """Remove every neuron and filter that can go with all scores unchanged.
 
     The provenance of a smaller model gets an entry ``fixed_from``, the digest of the one given. One pass
     reaches the fixed point: a plan made backward over facts worked forward already counts what its own
@@ -59,7 +61,7 @@ def fix(model: PackedModel) -> FixResult:
     before = _weight_bits(model)
     if all(plan.kept.all() for plan in plans):
         return FixResult(model, (), before, before)
-    sources = [Removal(every := np.ones(model.encoding.features, dtype=bool), every), *plans[:-1]]
+    sources = [np.ones(facts[0].channels.classes.size, dtype=bool), *(plan.kept for plan in plans[:-1])]
     layers = tuple(_shrink(*parts) for parts in zip(facts, sources, plans, strict=True))
     provenance = model.provenance | {"fixed_from": digest(model)}
     smaller = replace(model, layers=layers, provenance=provenance)
@@ -104,18 +106,21 @@ def prove_equivalent(
     return len(samples)
 
 
-def _shrink(facts: LayerFacts, sources: Removal, plan: Removal) -> PackedLayer:
-    """The layer's kept neurons over its kept inputs."""
-    weights = facts.layer.weights
-    thresholds = facts.layer.thresholds
-    if not sources.kept.all():
-        weights = _merge_copies(facts, sources.kept)
+def _shrink(facts: LayerFacts, channels: NDArray[np.bool_], plan: Removal) -> PackedLayer:
+    """The layer's kept neurons over its kept channels."""
+    weights, thresholds, convolution = facts.layer.weights, facts.layer.thresholds, facts.layer.convolution
+    inputs = channels.repeat(facts.pixels)
+    if not channels.all():
+        weights = _merge_copies(facts, inputs)
         if thresholds is not None:
-            thresholds = _moved(thresholds, facts, plan.live, int(np.count_nonzero(sources.kept)))
-    bits = weights.to_bits()[np.ix_(plan.kept, sources.kept)]
+            thresholds = _moved(thresholds, facts, plan.live, int(np.count_nonzero(inputs)))
+        if convolution is not None:
+            shape = (int(np.count_nonzero(channels)), *convolution.input_shape[1:])
+            convolution = replace(convolution, input_shape=shape)
     if thresholds is not None:
         thresholds = Thresholds(thresholds.values[plan.kept], thresholds.directions[plan.kept])
-    return replace(facts.layer, weights=PackedMatrix.from_bits(bits), thresholds=thresholds)
+    bits = weights.to_bits()[np.ix_(plan.kept, inputs)]
+    return PackedLayer(facts.layer.name, PackedMatrix.from_bits(bits), thresholds, convolution)
 
 
 def _merge_copies(facts: LayerFacts, kept: NDArray[np.bool_]) -> PackedMatrix:

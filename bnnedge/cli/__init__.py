@@ -18,6 +18,8 @@ _VERBS = {
     "train": "Train a 1-bit network into a run directory.",
     "audit": "Measure the complexity of a checkpoint's weight bits, layer by layer.",
     "compare": "Show which bits flipped between checkpoints, and what became simpler.",
+    "data": "List the data sets that are known, and fetch them into the cache.",
+    "budget": "Say whether a network fits a board, before any training: LUT, BRAM, cycles, frames/s.",
     "export": "Write ONNX, QONNX, FINN graphs or a PYNQ build folder, each verified bit for bit.",
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bnnedge.analysis.audit import Audit, audit
-from bnnedge.cli.options import data_dir_option, newest_or, runs_option, test_inputs
+from bnnedge.cli.options import data_option, newest_or, runs_option, spaced, test_inputs
 from bnnedge.errors import GateError, UnsupportedError
 from bnnedge.importers import load_weights
 from bnnedge.packed.weights import WeightSet
@@ -49,7 +49,7 @@ CURVE_POINTS = 100  # checkpoints of a run that a page's curves are drawn throug
 @click.option(
     "--fix", type=click.Path(dir_okay=False, path_type=Path), help="Write a smaller, equivalent checkpoint."
 )
-@data_dir_option
+@data_option
 @runs_option
 def command(
     checkpoints: tuple[str, ...],
@@ -63,7 +63,7 @@ def command(
     measures: str,
     gates: tuple[str, ...],
     fix: Path | None,
-    data_dir: Path | None,
+    data: Path | None,
     runs: Path,
 ) -> None:
     """Measure the complexity of weight bits, layer by layer, against null models, and say what to act on.
@@ -95,7 +95,7 @@ def command(
     if html is not None:
         _write_page(html, audits[0], files[0], Path(sources[0]))
     if fix is not None:
-        _write_fixed(fix, files[0], data_dir)
+        _write_fixed(fix, files[0], data)
     failures = [failure for result in audits for failure in check(parsed, result)]
     if failures:
         raise GateError("; ".join(map(str, failures)), "the gates of --fail-on hold where they must not")
@@ -125,14 +125,13 @@ def _write_page(path: Path, result: Audit, weights: WeightSet, source: Path) -> 
         run = RunDirectory.open(source)
         records = run.records()
         names = run.checkpoint_names()
-        step = max(1, len(names) // CURVE_POINTS)
-        chosen = dict(list(names.items())[::step])
-        curves = series([load_weights(checkpoint) for checkpoint in chosen.values()], list(chosen))
+        chosen = spaced(list(names), max(1, len(names) // CURVE_POINTS))
+        curves = series([load_weights(names[name]) for name in chosen], chosen)
     write_atomically(path, audit_page(result, weights, curves, records))
     click.echo(f"page: {path}", err=True)
 
 
-def _write_fixed(path: Path, weights: WeightSet, data_dir: Path | None) -> None:
+def _write_fixed(path: Path, weights: WeightSet, data: Path | None) -> None:
     from bnnedge.analysis.fix import fix, prove_equivalent
     from bnnedge.packed.file import save_packed
 
@@ -142,7 +141,7 @@ def _write_fixed(path: Path, weights: WeightSet, data_dir: Path | None) -> None:
             "fix a checkpoint of bnnedge train",
         )
     result = fix(weights.model)
-    prove_equivalent(weights.model, result.model, test_inputs(weights.model, data_dir))
+    prove_equivalent(weights.model, result.model, test_inputs(weights.model, data))
     save_packed(result.model, path)
     click.echo(
         f"fixed: {path}, {len(result.applied)} findings applied, "

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import click
 
-from bnnedge.analysis.compare import QUICK, compare
-from bnnedge.analysis.series import series
-from bnnedge.cli.options import newest_or, runs_option
+from bnnedge.analysis.compare import QUICK, Comparison, compare
+from bnnedge.analysis.series import Series, series
+from bnnedge.cli.options import newest_or, runs_option, spaced
 from bnnedge.complexity.measure import Cost
 from bnnedge.importers import load_weights
+from bnnedge.report.table import Table
 from bnnedge.report.views import comparison_table, measures_table, series_table, settled_table
 from bnnedge.runs.directory import RunDirectory
 
 SHOWN = 20  # rows of a series that fit a screen
+DRAWN = 100  # checkpoints that a page's curves are drawn through
 ALL: tuple[Cost, ...] = (*QUICK, "quadratic", "slow")
 
 
@@ -24,6 +26,11 @@ ALL: tuple[Cost, ...] = (*QUICK, "quadratic", "slow")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; of a run, every checkpoint is in it.")
 @click.option(
     "--every", type=click.IntRange(min=1), help="Take every Nth checkpoint; default: about 20 rows."
+)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write a series as one page with curves.",
 )
 @click.option("--details", is_flag=True, help="Print every further measure before and after, too.")
 @click.option(
@@ -35,48 +42,67 @@ ALL: tuple[Cost, ...] = (*QUICK, "quadratic", "slow")
 )
 @runs_option
 def command(
-    checkpoints: tuple[str, ...], as_json: bool, every: int | None, details: bool, measures: str, runs: Path
+    checkpoints: tuple[str, ...],
+    as_json: bool,
+    every: int | None,
+    html: Path | None,
+    details: bool,
+    measures: str,
+    runs: Path,
 ) -> None:
     """Show which bits flipped, which blocks changed and what became simpler.
 
     Two CHECKPOINTS are compared layer by layer; files of different shapes are put side by side. Three or more
     make a series. A single run directory (without one, the newest run) gives the series over its checkpoints,
-    and the first compared with the best. Other people's files are read as `bnnedge audit` reads them.
+    and the first compared with the best; its page has the learning curves beside those of complexity. Other
+    people's files are read as `bnnedge audit` reads them.
     """
     costs = ALL if measures == "all" else QUICK
     if len(checkpoints) == 2:
-        click.echo(_two(checkpoints[0], checkpoints[1], checkpoints, costs, as_json, details))
+        if html is not None:
+            raise click.UsageError("--html takes a run directory, or three checkpoints or more")
+        result = _two(checkpoints[0], checkpoints[1], checkpoints, costs)
+        click.echo(result.to_json() if as_json else _printed(_tables_of(result, details)))
         return
     if len(checkpoints) > 2:
         title, paths, run = "Checkpoints in the order given", {name: Path(name) for name in checkpoints}, None
     else:
         run = RunDirectory.open(Path(newest_or(checkpoints[0] if checkpoints else None, runs)))
         title, paths = f"Checkpoints of {run.path}", run.checkpoint_names()
-    step = every or (1 if as_json else max(1, len(paths) // SHOWN))
-    names = [name for position, name in enumerate(paths) if position % step == 0 or "best" in name]
-    names += [] if list(paths)[-1] in names else [list(paths)[-1]]
-    result = series([load_weights(paths[name]) for name in names], names, costs=costs)
+    most = len(paths) if as_json else DRAWN if html else SHOWN
+    names = spaced(list(paths), every or max(1, len(paths) // most))
+    points = series([load_weights(paths[name]) for name in names], names, costs=costs)
+    tables: list[Table] = []
+    if run is not None and (html or not as_json):
+        ends = run.first_checkpoint(), run.best_checkpoint()
+        tables = _tables_of(_two(*ends, ("the first checkpoint", "the best"), costs), details)
+    if html is not None:
+        _write_page(html, points, title, run, tables)
     if as_json:
-        click.echo(result.to_json())
+        click.echo(points.to_json())
         return
     left_out = len(paths) - len(names)
     notes = [f"{left_out} checkpoints between these are left out; --every 1 shows all."] if left_out else []
-    click.echo(f"{series_table(result, title, notes)}\n\n{settled_table(result)}")
-    if run is not None:
-        names_of_two = ("the first checkpoint", "the best")
-        first, best = run.first_checkpoint(), run.best_checkpoint()
-        click.echo(f"\n{_two(first, best, names_of_two, costs, False, details)}")
+    click.echo(_printed([series_table(points, title, notes), settled_table(points), *tables]))
 
 
-def _two(
-    before: str | Path,
-    after: str | Path,
-    names: Sequence[str],
-    costs: Sequence[Cost],
-    as_json: bool,
-    details: bool,
-) -> str:
-    result = compare(load_weights(before), load_weights(after), (names[0], names[1]), costs=costs)
-    if as_json:
-        return result.to_json()
-    return "\n\n".join(map(str, [comparison_table(result), *([measures_table(result)] if details else [])]))
+def _write_page(
+    path: Path, points: Series, title: str, run: RunDirectory | None, tables: Sequence[Table]
+) -> None:
+    from bnnedge.files import write_atomically
+    from bnnedge.report.series_page import series_page
+
+    write_atomically(path, series_page(points, title, run.records() if run is not None else (), tables))
+    click.echo(f"page: {path}", err=True)
+
+
+def _two(before: str | Path, after: str | Path, names: Sequence[str], costs: Sequence[Cost]) -> Comparison:
+    return compare(load_weights(before), load_weights(after), (names[0], names[1]), costs=costs)
+
+
+def _tables_of(comparison: Comparison, details: bool) -> list[Table]:
+    return [comparison_table(comparison), *([measures_table(comparison)] if details else [])]
+
+
+def _printed(tables: Sequence[Table]) -> str:
+    return "\n\n".join(map(str, tables))

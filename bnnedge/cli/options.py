@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.data.dataset import Dataset
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import DataError
 from bnnedge.packed.model import PackedModel
-from bnnedge.runs.config import parse_data_config
+from bnnedge.runs.config import DataConfig, parse_data_config
 from bnnedge.runs.directory import newest_run
 
-__all__ = ["data_dir_option", "newest_or", "runs_option", "test_inputs"]
+__all__ = ["data_option", "load_data", "newest_or", "runs_option", "spaced", "test_inputs"]
 
 runs_option = click.option(
     "--runs",
@@ -25,10 +27,10 @@ runs_option = click.option(
     help="Where numbered run directories are kept.",
 )
 
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with your own copy of the data set; otherwise the cache of scripts/fetch_datasets.",
+data_option = click.option(
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your own data file, or folder with your own copy of the set, in place of data.path.",
 )
 
 
@@ -37,7 +39,25 @@ def newest_or(named: str | Path | None, runs: Path) -> Path | str:
     return named if named is not None else newest_run(runs).path
 
 
-def test_inputs(model: PackedModel, data_dir: Path | None) -> NDArray[np.uint8]:
+def spaced(names: Sequence[str], step: int) -> list[str]:
+    """Every so many of a run's checkpoints, and always the best and the last."""
+    last = len(names) - 1
+    return [name for place, name in enumerate(names) if not place % step or "best" in name or place == last]
+
+
+def load_data(config: DataConfig, place: Path | None) -> Dataset:
+    """The data set of a configuration, from another place than the configured one where one is given.
+
+    Raises:
+        ConfigError: settings that cannot be.
+        DataError: the set is not on this machine, or is no set to learn from.
+        FileError: files that are broken, or not those of the set.
+    """
+    settings = dataclasses.asdict(config)
+    return load_dataset(**settings | ({"path": place} if place is not None else {}))
+
+
+def test_inputs(model: PackedModel, data: Path | None) -> NDArray[np.uint8]:
     """The test split of the data set that a model says it was trained on.
 
     Raises:
@@ -48,4 +68,4 @@ def test_inputs(model: PackedModel, data_dir: Path | None) -> NDArray[np.uint8]:
         raise DataError(
             "the checkpoint does not say which data it was trained on", "name a checkpoint of bnnedge train"
         )
-    return load_dataset(**dataclasses.asdict(parse_data_config(table)), data_dir=data_dir).test.inputs
+    return load_data(parse_data_config(table), data).test.inputs

@@ -12,10 +12,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bnnedge.cli.options import data_dir_option, runs_option
+from bnnedge.cli.options import data_option, load_data, runs_option
+from bnnedge.data.dataset import Dataset
 from bnnedge.errors import ConfigError
+from bnnedge.hardware.boards import DEFAULT_BOARD, board
+from bnnedge.hardware.budget import warnings_for
+from bnnedge.nets.geometry import geometry_of_config
 from bnnedge.runs.config import Config, load_config, override
 from bnnedge.runs.directory import RunDirectory, newest_run, next_run
+from bnnedge.runs.tensorboard import check_tensorboard, tensorboard_log
 
 DEFAULT = "digits-tfc"
 
@@ -30,8 +35,18 @@ DEFAULT = "digits-tfc"
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting; may be repeated."
 )
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda", "auto"]),
+    help="Same as --set training.device=…; auto: a GPU where there is one.",
+)
+@click.option(
+    "--log",
+    type=click.Choice(["tensorboard"]),
+    help="Also write event files, into the run directory; needs the extra of that name.",
+)
 @click.option("--resume", is_flag=True, help="Go on with --out, or with the newest run.")
-@data_dir_option
+@data_option
 @runs_option
 def command(
     config: str | None,
@@ -39,8 +54,10 @@ def command(
     epochs: int | None,
     seed: int | None,
     settings: tuple[str, ...],
+    device: str | None,
+    log: str | None,
     resume: bool,
-    data_dir: Path | None,
+    data: Path | None,
     runs: Path,
 ) -> None:
     """Train a network whose weights and activations are all 1 bit.
@@ -52,31 +69,48 @@ def command(
     changes = [*settings]
     changes += [f"training.epochs={epochs}"] if epochs is not None else []
     changes += [f"training.seed={seed}"] if seed is not None else []
+    changes += [f"training.device={device}"] if device is not None else []
     if resume:
         if config is not None or changes:
             raise ConfigError(
-                "a resumed run keeps its configuration", "leave out CONFIG, --set, --epochs and --seed"
+                "a resumed run keeps its configuration",
+                "leave out CONFIG, --set, --epochs, --seed and --device",
             )
         run = RunDirectory.open(out) if out is not None else newest_run(runs)
         resolved = run.config()
     else:
         resolved = override(load_config(config or DEFAULT), changes)
+        if data is not None:
+            resolved = dataclasses.replace(resolved, data=dataclasses.replace(resolved.data, path=str(data)))
+    if log is not None:
+        check_tensorboard()
+    from bnnedge.training.device import prepare_device
 
-    from bnnedge.data.registry import load_dataset
-
-    data = load_dataset(**dataclasses.asdict(resolved.data), data_dir=data_dir)
+    prepare_device(resolved.training)  # what cannot be is said before there is a run directory
+    dataset = load_data(resolved.data, data)
+    for warning in _hardware_warnings(resolved, dataset):
+        click.echo(f"Warning: {warning}", err=True)
     if not resume:
         run = RunDirectory.create(out, resolved) if out is not None else next_run(runs, resolved)
     click.echo(
-        f"{resolved.name}: {data.name}, {len(data.train.labels):,} training, {len(data.validation.labels):,} "
-        f"validation, {len(data.test.labels):,} test samples{'' if data.verified else ' (unverified files)'}"
+        f"{resolved.name}: {dataset.name}, {len(dataset.train.labels):,} training, "
+        f"{len(dataset.validation.labels):,} validation, {len(dataset.test.labels):,} test samples"
+        f"{'' if dataset.verified else ' (unverified files)'}"
     )
 
     from bnnedge.training.loop import train
 
     try:
-        with _progress(resolved) as show:
-            summary = train(resolved, data, run, show)
+        with contextlib.ExitStack() as sinks:
+            shows = [sinks.enter_context(_progress(resolved))]
+            if log is not None:
+                shows.append(sinks.enter_context(tensorboard_log(run)))
+
+            def show(record: dict[str, Any]) -> None:
+                for each in shows:
+                    each(record)
+
+            summary = train(resolved, dataset, run, show)
     except KeyboardInterrupt:
         click.echo(f"Go on with: bnnedge train --resume --out {run.path}", err=True)
         raise
@@ -86,6 +120,12 @@ def command(
         f"test {test['accuracy']:.2%} of {test['samples']:,} (packed model)"
     )
     click.echo(f"run directory: {run.path}")
+
+
+def _hardware_warnings(config: Config, dataset: Dataset) -> list[str]:
+    """Why the network could not be exported, or not be built for the default board."""
+    geometry = geometry_of_config(config.net, dataset.shape, dataset.maximum, dataset.classes)
+    return warnings_for(geometry, board(DEFAULT_BOARD))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnedge.complexity.measure import Measure
+from bnnedge.complexity.measure import Measure, Shared
 from bnnedge.errors import ConfigError
 from bnnedge.packed.matrix import PackedMatrix
 
@@ -51,8 +51,7 @@ def aligned_patterns(matrix: PackedMatrix, group: int = 6) -> float:
     >>> aligned_patterns(weights)
     2.0
     """
-    patterns = int(pattern_multiplicities(matrix, group).sum())
-    return float(patterns) if patterns else math.nan
+    return _patterns(pattern_multiplicities(matrix, group))
 
 
 def aligned_entropy(matrix: PackedMatrix, group: int = 6) -> float:
@@ -75,12 +74,21 @@ def aligned_entropy(matrix: PackedMatrix, group: int = 6) -> float:
     >>> round(aligned_entropy(weights), 6)
     0.918296
     """
-    multiplicities = pattern_multiplicities(matrix, group)
-    if matrix.rows < 2 or not matrix.columns:
-        return math.nan
+    return _entropy(pattern_multiplicities(matrix, group))
+
+
+def _patterns(multiplicities: NDArray[np.int64]) -> float:
+    patterns = int(multiplicities.sum())
+    return float(patterns) if patterns else math.nan
+
+
+def _entropy(multiplicities: NDArray[np.int64]) -> float:
+    neurons = multiplicities.size - 1
     times = np.flatnonzero(multiplicities)
+    if neurons < 2 or not times.size:
+        return math.nan
     total = float(np.sum(multiplicities[times] * (times * np.log2(times))))
-    return max(0.0, math.log2(matrix.rows) - total / int(np.sum(multiplicities[times] * times)))
+    return max(0.0, math.log2(neurons) - total / int(np.sum(multiplicities[times] * times)))
 
 
 def pattern_multiplicities(matrix: PackedMatrix, group: int) -> NDArray[np.int64]:
@@ -147,7 +155,17 @@ def _sixteens(strip: NDArray[np.uint8]) -> Codes:
     return np.ascontiguousarray(strip).view(">u2").T.astype(np.uint16, order="C")
 
 
-def _measure(of: Callable[..., float], key: str, header: str, unit: str, meaning: str) -> tuple[Measure, ...]:
+_MULTIPLICITIES = {group: partial(pattern_multiplicities, group=group) for group in GROUPS}
+
+
+def _measure(
+    of: Callable[..., float],
+    of_multiplicities: Callable[[NDArray[np.int64]], float],
+    key: str,
+    header: str,
+    unit: str,
+    meaning: str,
+) -> tuple[Measure, ...]:
     """One measure for each width of group."""
     return tuple(
         Measure(
@@ -157,6 +175,7 @@ def _measure(of: Callable[..., float], key: str, header: str, unit: str, meaning
             cost="streaming",
             meaning=meaning.format(group),
             of=partial(of, group=group),
+            shared=Shared(_MULTIPLICITIES[group], of_multiplicities),
             format=",.0f" if unit == "patterns" else ",.3f",
         )
         for group in GROUPS
@@ -166,6 +185,7 @@ def _measure(of: Callable[..., float], key: str, header: str, unit: str, meaning
 MEASURES = (
     *_measure(
         aligned_patterns,
+        _patterns,
         "aligned_patterns_{}",
         "Patterns\nof {}",
         "patterns",
@@ -173,6 +193,7 @@ MEASURES = (
     ),
     *_measure(
         aligned_entropy,
+        _entropy,
         "aligned_entropy_{}_bits",
         "Entropy of\npatterns of {}",
         "bits a pattern",

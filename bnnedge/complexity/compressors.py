@@ -5,7 +5,7 @@ containers' magic numbers and checksums. What is left of overhead, beyond the co
 
 - zlib (level 9, window 32 KiB): 5 bytes for every 16 to 64 KiB that do not compress, and a Huffman table of
   some 50 bytes for every block that does;
-- LZMA2 (preset 6, dictionary 8 MiB): 1 byte, and 3 to 6 for every 64 KiB;
+- LZMA2 (preset 6, dictionary 8 MiB at most): 1 byte, and 3 to 6 for every 64 KiB;
 - Zstandard (level 19, tuned to the size): 2 bytes, and 3 for every 128 KiB.
 
 i.i.d. bits therefore score just above 1, and not 1. All three match whole bytes: what recurs a few bits
@@ -50,7 +50,9 @@ def zlib_per_bit(matrix: PackedMatrix) -> float:
 
 def lzma_per_bit(matrix: PackedMatrix) -> float:
     """Bits of raw LZMA2 (as in xz) a weight bit; NaN below :data:`MINIMUM_BITS`."""
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
+    # No larger than the data: it is cleared before it is used, which takes longer than most layers do.
+    dictionary = min(1 << 23, max(1 << 12, -(-matrix.bits // 8)))
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": dictionary}]
     return _per_bit(matrix, lzma.LZMACompressor(lzma.FORMAT_RAW, filters=filters))
 
 

@@ -21,7 +21,7 @@ from bnnedge.errors import ConfigError, DataError
 from bnnedge.packed.bits import WORD_BITS, Words, pack_bits, unpack_bits
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["BLOCK_SHAPES", "BOUNDARIES", "BlockHistogram", "block_histogram", "codes_in_place"]
+__all__ = ["BLOCK_SHAPES", "BOUNDARIES", "BlockHistogram", "block_histogram"]
 
 BOUNDARIES = ("ignore", "correlated", "recursive")
 BLOCK_SHAPES: tuple[tuple[int, ...], ...] = ((4, 4), (12,))
@@ -160,14 +160,14 @@ def _count_words(words: Words, columns: int, counts: Counts) -> None:
             if word + _SLICE_WORDS >= width:
                 # Surplus blocks, of padding and of 1 to 3 columns, all get code 0, and are taken out below.
                 fields[..., -1] &= in_blocks
-            codes = codes_in_place(fields, spare).ravel()
+            codes = _codes_in_place(fields, spare).ravel()
             np.copyto(indices[: codes.size], codes)
             # With indices of this type and counts of int64, add.at is as quick as bincount and adds in place.
             np.add.at(counts, indices[: codes.size], 1)
     counts[0] -= bands * (_BLOCKS_PER_WORD * width - across)
 
 
-def codes_in_place(fields: Words, spare: Words) -> NDArray[np.uint16]:
+def _codes_in_place(fields: Words, spare: Words) -> NDArray[np.uint16]:
     """The codes of the 4x4 blocks of (4, ..., words), a band's four rows first, over the words themselves.
 
     Over the four rows, once with nibbles of bytes and once with bytes of 16-bit fields, halves change places:

@@ -92,22 +92,33 @@ def _ranks(keys: NDArray[np.uint64] | NDArray[np.int64], order: NDArray[np.int64
 
 
 def _nearest_earlier(order: NDArray[np.int64]) -> tuple[list[int], list[int]]:
-    """For each place the nearest lower and upper one in the order that is earlier; order.size if none."""
-    none = order.size
-    below, above = np.full(none + 1, none), np.full(none + 1, none)
-    below[order[1:]], above[order[:-1]] = order[:-1], order[1:]
-    lower, upper = below.tolist(), above.tolist()
-    for place in range(none - 1, -1, -1):
-        # Unlinked from the last to the first, every place still has as neighbours only places before it.
-        lower[upper[place]], upper[lower[place]] = lower[place], upper[place]
-    return lower, upper
+    """For each place the nearest lower and upper one in the order that is earlier; −1 if none."""
+    lower, upper = np.empty_like(order), np.empty_like(order)
+    lower[order] = _last_smaller(order)
+    upper[order] = _last_smaller(order[::-1])[::-1]
+    return lower.tolist(), upper.tolist()
+
+
+def _last_smaller(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each of some numbers from 0 on, which all differ, the last smaller one before it; −1 if none.
+
+    Each looks at the one before it, then, as long as that is larger, at the one which that one looks at: all
+    that are passed over are larger still. Since all move on together, distances double.
+    """
+    numbers = np.append(-1, numbers)
+    looks_at = np.maximum(np.arange(-1, numbers.size - 1), 0)
+    looking = np.arange(1, numbers.size)
+    while looking.size:
+        looking = looking[numbers[looks_at[looking]] > numbers[looking]]
+        looks_at[looking] = looks_at[looks_at[looking]]
+    return numbers[looks_at[1:]]
 
 
 def _common(windows: NDArray[np.uint64], earlier: int, place: int) -> int:
     """How many bits two places' suffixes have in common, at least up to the end; 0 without an earlier one."""
-    end = windows.size - 1
-    if earlier > end:
+    if earlier < 0:
         return 0
+    end = windows.size - 1
     for length in range(0, end - place, WORD_BITS):
         differing = int(windows[earlier + length]) ^ int(windows[place + length])
         if differing:

@@ -11,18 +11,19 @@ Two kinds of null model, both exact:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.complexity.histogram import BlockHistogram, block_histogram
-from bnnedge.packed.bits import WORD_BITS, words_per_row
+from bnnedge.complexity.transpose import transpose
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["class_counts", "hypergeometric", "permuted_histograms", "shuffled_histograms", "transposed"]
+__all__ = ["class_counts", "hypergeometric", "permuted_histograms", "shuffled_histograms"]
 
 Integers = NDArray[np.int64]
+Order = NDArray[np.intp]
 
 _BITS = 16  # of a block
 _CODES = np.arange(1 << _BITS)
@@ -141,39 +142,26 @@ def _large_hypergeometric(rng: np.random.Generator, good: int, bad: int, sample:
 
 
 def permuted_histograms(
-    matrix: PackedMatrix, draws: int, rng: np.random.Generator, *, rows: bool, columns: bool
+    matrix: PackedMatrix, orders: Iterable[tuple[Order | None, Order | None]]
 ) -> Iterator[BlockHistogram]:
-    """Histograms of 4x4 blocks of the matrix with its rows, its columns or both permuted at random."""
-    upright = transposed(matrix) if columns and not rows else matrix
-    for _ in range(draws):
-        if rows:
-            upright = PackedMatrix(matrix.words[rng.permutation(matrix.rows)], matrix.columns)
-        if not columns:
+    """Histograms of 4x4 blocks of the matrix with its rows, its columns or both in other orders.
+
+    Args:
+        matrix: the bits.
+        orders: for each draw the order of rows and that of columns; None: as they are.
+    """
+    turned: PackedMatrix | None = None  # the matrix transposed, once something asks for it
+    for rows, columns in orders:
+        upright = matrix if rows is None else PackedMatrix(matrix.words[rows], matrix.columns)
+        if columns is None:
             yield block_histogram(upright)
             continue
-        sideways = transposed(upright) if rows else upright
-        sideways = PackedMatrix(sideways.words[rng.permutation(matrix.columns)], matrix.rows)
+        if rows is not None:
+            sideways = transpose(upright)
+        else:
+            sideways = turned = turned or transpose(matrix)
+        sideways = PackedMatrix(sideways.words[columns], matrix.rows)
         counted = block_histogram(sideways)
         yield BlockHistogram(
             {(4, 4): counted.counts[4, 4][_TRANSPOSED]}, counted.bits_kept, counted.bits_dropped
         )
-
-
-def transposed(matrix: PackedMatrix) -> PackedMatrix:
-    """The matrix with rows and columns exchanged, squares of 8x8 bits at a time, one to a word.
-
-    >>> transposed(PackedMatrix.from_signs([[1, -1, -1], [-1, 1, 1]])).to_signs().tolist()
-    [[1, -1], [-1, 1], [-1, 1]]
-    """
-    down, across = WORD_BITS // 8 * words_per_row(matrix.rows), matrix.bytes.shape[1]
-    rows = np.zeros((8 * down, across), dtype=np.uint8)
-    rows[: matrix.rows] = matrix.bytes
-    # Only as numbers, the first byte the most significant, can the bits of a word be moved.
-    squares = np.ascontiguousarray(rows.reshape(down, 8, across).swapaxes(1, 2)).view(">u8").astype(np.uint64)
-    # Off-diagonal quarters of each square change places, then those of each quarter, and so on (Warren,
-    # Hacker's Delight, 2nd edition, section 7-3).
-    for by, upper in ((28, 0x00000000F0F0F0F0), (14, 0x0000CCCC0000CCCC), (7, 0x00AA00AA00AA00AA)):
-        moving = (squares >> np.uint64(by) ^ squares) & np.uint64(upper)
-        squares ^= moving ^ moving << np.uint64(by)
-    columns = squares.astype(">u8").view(np.uint8).reshape(down, 8 * across).T[: matrix.columns]
-    return PackedMatrix.from_bytes(np.ascontiguousarray(columns), matrix.rows)

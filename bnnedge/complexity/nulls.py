@@ -2,8 +2,9 @@
 
 - ``shuffle``: all bits of the matrix shuffled, its density kept. Beside it, structure of any kind shows as a
   z far below 0.
-- ``neurons``: the rows permuted, and in layers after the first the columns, which are neurons of the layer
-  before. A network so reordered computes the same function: what differs is mere order.
+- ``neurons``: the neurons permuted, and in layers after the first the neurons of the layer before: rows and
+  columns of a dense layer; where a neuron is a filter, all the columns of a channel together. A network so
+  reordered computes the same function: what differs is mere order.
 - ``inputs``: in the first layer, the columns permuted. Beside it, what shows is structure that follows the
   order of the inputs, such as neighbouring pixels.
 """
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from bnnedge.complexity.bdm import bdm_of
 from bnnedge.complexity.entropy import block_entropy_of
 from bnnedge.complexity.histogram import BlockHistogram, block_histogram
+from bnnedge.complexity.layout import DEFAULT_LAYOUT, Reordering
 from bnnedge.complexity.null_draws import permuted_histograms, shuffled_histograms
 from bnnedge.errors import ConfigError
 from bnnedge.packed.matrix import PackedMatrix
@@ -60,7 +62,14 @@ class NullScore:
     draws: int
 
 
-def score_nulls(matrix: PackedMatrix, *, first_layer: bool, draws: int, seed: int) -> tuple[NullScore, ...]:
+def score_nulls(
+    matrix: PackedMatrix,
+    *,
+    first_layer: bool,
+    draws: int,
+    seed: int,
+    reordering: Reordering | None = None,
+) -> tuple[NullScore, ...]:
     """4x4 BDM and block entropy of a layer beside its null models.
 
     Args:
@@ -68,6 +77,7 @@ def score_nulls(matrix: PackedMatrix, *, first_layer: bool, draws: int, seed: in
         first_layer: whether the columns are inputs of the network, not hidden neurons.
         draws: matrices drawn from each null model; at least 2.
         seed: of the draws; each null model has a stream of its own.
+        reordering: what moves when neurons do; None: rows, and columns one by one.
 
     Returns:
         A score of BDM and one of block entropy for each null model, ``shuffle``, ``neurons`` and, of a first
@@ -85,6 +95,7 @@ def score_nulls(matrix: PackedMatrix, *, first_layer: bool, draws: int, seed: in
         raise ConfigError(
             f"cannot tell a spread from {draws} draws of a null model", "ask for 2 or more, or 0 for none"
         )
+    moves = reordering or Reordering(matrix.shape, DEFAULT_LAYOUT, matrix.columns)
     observed = block_histogram(matrix)
     if not observed.blocks:
         return ()
@@ -92,10 +103,14 @@ def score_nulls(matrix: PackedMatrix, *, first_layer: bool, draws: int, seed: in
     shuffle, neurons, inputs = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
     nulls = {
         "shuffle": shuffled_histograms(matrix, draws, shuffle),
-        "neurons": permuted_histograms(matrix, draws, neurons, rows=True, columns=not first_layer),
+        "neurons": permuted_histograms(
+            matrix, (moves.draw(neurons, channels=not first_layer) for _ in range(draws))
+        ),
     }
     if first_layer:
-        nulls["inputs"] = permuted_histograms(matrix, draws, inputs, rows=False, columns=True)
+        nulls["inputs"] = permuted_histograms(
+            matrix, ((None, inputs.permutation(matrix.columns)) for _ in range(draws))
+        )
     return tuple(score for null, drawn in nulls.items() for score in _scores(null, observed, drawn))
 
 

@@ -7,10 +7,11 @@ not see patterns with noise: a few flipped bits restore the full rank.
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 
 import numpy as np
 
-from bnnedge.complexity.measure import Measure
+from bnnedge.complexity.measure import Measure, Shared
 from bnnedge.packed.matrix import PackedMatrix
 
 __all__ = ["MEASURES", "rank_gf2", "rank_gf2_share"]
@@ -45,7 +46,16 @@ def rank_gf2(matrix: PackedMatrix) -> float:
 
 def rank_gf2_share(matrix: PackedMatrix) -> float:
     """Rank over GF(2) as a share of the largest there can be, min(rows, columns); NaN without a bit."""
-    return rank_gf2(matrix) / min(matrix.shape) if matrix.bits else math.nan
+    return _share(_rank_and_most(matrix))
+
+
+def _rank_and_most(matrix: PackedMatrix) -> tuple[float, int]:
+    return rank_gf2(matrix), min(matrix.shape)
+
+
+def _share(rank_and_most: tuple[float, int]) -> float:
+    rank, most = rank_and_most
+    return rank / most if most else math.nan
 
 
 MEASURES = (
@@ -56,6 +66,7 @@ MEASURES = (
         cost="quadratic",  # as long as rows and columns are a few thousand; in truth cubic / 64
         meaning="fewer than there are neurons: the bits of some are the exclusive or of others'",
         of=rank_gf2,
+        shared=Shared(_rank_and_most, itemgetter(0)),
         format=",.0f",
     ),
     Measure(
@@ -65,5 +76,6 @@ MEASURES = (
         cost="quadratic",
         meaning="rank by min(neurons, inputs): 1 or just below for random bits, small for few patterns",
         of=rank_gf2_share,
+        shared=Shared(_rank_and_most, _share),
     ),
 )

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.complexity.bdm import bdm
+from bnnedge.complexity.linkage import average_linkage
 from bnnedge.complexity.measure import Measure
 from bnnedge.complexity.transpose import transpose
 from bnnedge.packed.matrix import PackedMatrix
@@ -78,16 +79,12 @@ def _leaves(distances: Products) -> Order:
 
     That orders as well as the optimal leaf ordering does, which takes minutes for some thousand rows.
     """
-    from scipy.cluster.hierarchy import linkage
-    from scipy.spatial.distance import squareform
-
     branches = list(np.arange(len(distances))[:, None])
-    if len(branches) > 1:
-        for left, right in linkage(squareform(distances, checks=False), method="average")[:, :2].astype(int):
-            a, b = branches[left], branches[right]
-            ends = distances[np.ix_((a[-1], a[0]), (b[0], b[-1]))]
-            turn_a, turn_b = divmod(int(np.argmin(ends)), 2)
-            branches.append(np.concatenate([a[::-1] if turn_a else a, b[::-1] if turn_b else b]))
+    for left, right in average_linkage(distances):
+        a, b = branches[left], branches[right]
+        ends = [distances[end_a, end_b] for end_a in (a[-1], a[0]) for end_b in (b[0], b[-1])]
+        turn_a, turn_b = divmod(ends.index(min(ends)), 2)
+        branches.append(np.concatenate([a[::-1] if turn_a else a, b[::-1] if turn_b else b]))
     leaves: Order = branches[-1]
     return leaves
 

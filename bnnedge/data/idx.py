@@ -27,29 +27,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnedge.data.dataset import ImageSet
+from bnnedge.data.dataset import SourceSet
+from bnnedge.data.files import check_digest
+from bnnedge.data.labels import number_labels
 from bnnedge.errors import FileError
 
-__all__ = ["AXES", "SHA256", "IdxFile", "file_name", "find_files", "read_idx", "read_set"]
+__all__ = ["AXES", "IdxFile", "find_files", "read_idx", "read_set"]
 
-AXES: Mapping[str, int] = {"train-images": 3, "train-labels": 1, "t10k-images": 3, "t10k-labels": 1}
-"""The four parts of a set, and how many axes each has."""
-
-SHA256: dict[str, Mapping[str, str]] = {
-    "mnist": {
-        "train-images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "train-labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "t10k-images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "t10k-labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    },
-    "fashion-mnist": {
-        "train-images": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        "train-labels": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        "t10k-images": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        "t10k-labels": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    },
+AXES: Mapping[str, int] = {
+    "train-images-idx3-ubyte": 3,
+    "train-labels-idx1-ubyte": 1,
+    "t10k-images-idx3-ubyte": 3,
+    "t10k-labels-idx1-ubyte": 1,
 }
-"""Of the decompressed files of the real sets."""
+"""The four files of a set, and how many axes each has."""
 
 _LARGEST = 1 << 30  # values a file may have; the largest EMNIST has 547 million
 _PIECE = 1 << 20
@@ -64,58 +55,57 @@ class IdxFile:
     sha256: str
 
 
-def file_name(part: str) -> str:
-    """What the file of a part is called.
-
-    >>> file_name("t10k-labels")
-    't10k-labels-idx1-ubyte'
-    """
-    return f"{part}-idx{AXES[part]}-ubyte"
-
-
-def find_files(root: Path, subfolders: tuple[str, ...]) -> dict[str, Path]:
-    """The files of a set by part: those of the first subfolder that has all four, else the most of them.
+def find_files(folder: Path) -> dict[str, Path]:
+    """The files of a set that are in a folder, by their names in :data:`AXES`.
 
     Both customs of naming count, ``train-images-idx3-ubyte`` and ``train-images.idx3-ubyte``, each with
-    or without ``.gz``; where one folder has several of a part, the first of these.
-
-    Raises:
-        FileError: a folder that may not be looked into.
+    or without ``.gz``; where there are several of one, the first of these.
     """
-    try:
-        found = [_files_in(root / subfolder) for subfolder in subfolders]
-    except OSError as error:
-        raise FileError(f"cannot look into {root}: {error.strerror or error}") from error
-    return max(found, key=len)
+    spellings = {
+        name: [
+            f"{spelling}{suffix}"
+            for suffix in ("", ".gz")
+            for spelling in (name, name.replace("-idx", ".idx"))
+        ]
+        for name in AXES
+    }
+    return {
+        name: paths[0]
+        for name, candidates in spellings.items()
+        if (paths := [path for spelling in candidates if (path := folder / spelling).is_file()])
+    }
 
 
-def read_set(files: Mapping[str, Path], digests: Mapping[str, str] | None) -> ImageSet:
+def read_set(files: Mapping[str, Path], digests: Mapping[str, str] | None) -> SourceSet:
     """Read the four files of a set.
 
     Args:
-        files: path of each part.
-        digests: expected SHA-256 of each part's decompressed bytes; None when nobody knows it.
+        files: path of each, by the names of :data:`AXES`.
+        digests: expected SHA-256 of each one's decompressed bytes; None when nobody knows it.
 
     Raises:
         FileError: a file that is unreadable, broken, unexpected, or that does not fit the others.
+        DataError: labels that only the test part has.
     """
-    idx = {part: read_idx(files[part], axes) for part, axes in AXES.items()}
+    idx = {name: read_idx(files[name], axes) for name, axes in AXES.items()}
     if digests is not None:
-        for part, file in idx.items():
-            _check_digest(file, digests[part])
-    for images, labels in (("train-images", "train-labels"), ("t10k-images", "t10k-labels")):
-        _check_pair(idx[images], idx[labels])
-    train, test = idx["train-images"], idx["t10k-images"]
+        for name, file in idx.items():
+            check_digest(file.path, file.sha256, digests[name])
+    train, train_labels, test, test_labels = idx.values()
+    _check_pair(train, train_labels)
+    _check_pair(test, test_labels)
     if train.values.shape[1:] != test.values.shape[1:]:
         raise FileError(
             f"{train.path} has images of {_size(train)}, but {test.path} of {_size(test)}",
             "the files are of different sets; put those of one set together",
         )
-    return ImageSet(
-        train_images=train.values,
-        train_labels=idx["train-labels"].values.astype(np.int64),
-        test_images=test.values,
-        test_labels=idx["t10k-labels"].values.astype(np.int64),
+    numbered, test_numbered, names = number_labels(train_labels.values, test_labels.values)
+    return SourceSet(
+        train_inputs=train.values[:, None],
+        train_labels=numbered,
+        test_inputs=test.values[:, None],
+        test_labels=test_numbered,
+        class_names=names,
         maximum=255,
         source=f"IDX files in {train.path.parent}",
         verified=digests is not None,
@@ -181,14 +171,6 @@ def _read_at_most(stream: io.BufferedIOBase, limit: int) -> bytearray:
     return content
 
 
-def _check_digest(file: IdxFile, expected: str) -> None:
-    if file.sha256 != expected:
-        raise FileError(
-            f"{file.path} is not the real file: its SHA-256 is {file.sha256}, expected {expected}",
-            "fetch the set again (scripts/fetch_datasets), or load files of your own under the name 'idx'",
-        )
-
-
 def _check_pair(images: IdxFile, labels: IdxFile) -> None:
     if len(images.values) != len(labels.values):
         raise FileError(
@@ -199,18 +181,3 @@ def _check_pair(images: IdxFile, labels: IdxFile) -> None:
 
 def _size(images: IdxFile) -> str:
     return "{} x {}".format(*images.values.shape[1:])
-
-
-def _files_in(folder: Path) -> dict[str, Path]:
-    return {
-        part: paths[0]
-        for part, axes in AXES.items()
-        if (
-            paths := [
-                path
-                for suffix in ("", ".gz")
-                for separator in "-."
-                if (path := folder / f"{part}{separator}idx{axes}-ubyte{suffix}").is_file()
-            ]
-        )
-    }

@@ -27,34 +27,35 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     which is also Pillow's ``BILINEAR``, but for their own rounding.
 
     Args:
-        images: (samples, height, width) uint8, sides of 1 to 1024 pixels.
+        images: (samples, channels, height, width) uint8, sides of 1 to 1024 pixels.
         size: side of the result in pixels, 1 to 1024.
 
     Returns:
-        (samples, size, size) uint8; no value lies outside the range of its image.
+        (samples, channels, size, size) uint8; no value lies outside the range of its channel.
 
     Raises:
         ConfigError: a size out of range.
         DataError: images of another shape or type, or too large.
 
-    >>> resize(np.array([[[0, 100], [50, 250]]], dtype=np.uint8), 1)
-    array([[[100]]], dtype=uint8)
+    >>> resize(np.array([[[[0, 100], [50, 250]]]], dtype=np.uint8), 1)
+    array([[[[100]]]], dtype=uint8)
     """
     if not 1 <= size <= LARGEST_SIDE:
         raise ConfigError(f"cannot resize images to {size} pixels", f"expected 1 to {LARGEST_SIDE}")
-    if images.ndim != 3 or images.dtype != np.uint8:
+    if images.ndim != 4 or images.dtype != np.uint8:
         raise DataError(
-            f"images are {images.dtype} of shape {images.shape}", "expected uint8 of (samples, height, width)"
+            f"images are {images.dtype} of shape {images.shape}",
+            "expected uint8 of (samples, channels, height, width)",
         )
-    samples, height, width = images.shape
+    samples, channels, height, width = images.shape
     if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
         raise DataError(
             f"cannot resize images of {height} x {width}", f"expected sides of 1 to {LARGEST_SIDE}"
         )
     down, across = triangle_weights(height, size), triangle_weights(width, size)
     divisor = np.outer(down.sum(axis=1), across.sum(axis=1))
-    result = np.empty((samples, size, size), dtype=np.uint8)
-    step = max(1, _CHUNK_PIXELS // (max(height, size) * max(width, size)))
+    result = np.empty((samples, channels, size, size), dtype=np.uint8)
+    step = max(1, _CHUNK_PIXELS // (max(channels, 1) * max(height, size) * max(width, size)))
     for start in range(0, samples, step):
         chunk = images[start : start + step].astype(np.float64)
         result[start : start + step] = np.rint(down @ (chunk @ across.T) / divisor)

@@ -9,9 +9,27 @@ from numpy.typing import NDArray
 
 from bnnedge.errors import ConfigError, DataError
 
-__all__ = ["stratified"]
+__all__ = ["fixed_test_part", "stratified"]
 
 Indices = NDArray[np.int64]
+
+# Never the user's: accuracies of different runs are accuracies on the same samples.
+_TEST_SHARE, _TEST_SEED = 0.2, 1998
+
+
+def fixed_test_part(labels: NDArray[np.int64]) -> tuple[Indices, Indices]:
+    """The training and the test part of a set that comes without one: a stratified fifth, always the same.
+
+    Args:
+        labels: (samples,) int64.
+
+    Returns:
+        Indices of the training and of the test samples, ascending.
+
+    Raises:
+        DataError: fewer than three samples.
+    """
+    return stratified(labels, _TEST_SHARE, _TEST_SEED)
 
 
 def stratified(labels: NDArray[np.int64], share: float, seed: int) -> tuple[Indices, Indices]:

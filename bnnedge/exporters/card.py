@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from bnnedge.exporters.finn import needs_head
+from bnnedge.exporters.graph import image_shape
 from bnnedge.hardware.boards import Board
 from bnnedge.packed.file import digest
+from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.model import PackedModel
 
 __all__ = ["model_card"]
@@ -18,8 +19,9 @@ def model_card(model: PackedModel, board: Board, fps: int | None, files: dict[st
         f"# A 1-bit network for {board.name}",
         f"Written by `bnnedge export --target pynq`; model `{digest(model)}` (SHA-256 of what it computes).",
         "## Network",
-        _encoding(model),
-        _table(("layer", "inputs", "neurons", "weight bits"), _layers(model)),
+        model.encoding.describe(),
+        _table(("layer", "inputs", "kernel", "outputs", "weight bits"), _layers(model)),
+        _input(model),
         _output(model),
         "## Where it came from",
         _provenance(model),
@@ -44,26 +46,55 @@ Needs FINN or FINN+, with Vivado.
 `build.py` runs FINN's dataflow builder on this folder and then looks for verification steps that failed,
 which FINN itself passes over: it exits 0 only if FINN reproduced every label of `expected_output.npy` from
 `input.npy` after each step. `build/deploy` then goes to the board (bitfile and driver), `build/report` has
-the estimates. To fold by hand, name a `folding_config_file` in `dataflow_build_config.json`."""
-
-
-def _encoding(model: PackedModel) -> str:
-    encoding = model.encoding
-    numbers = f"A sample is {encoding.features} whole numbers 0 … {encoding.maximum}"
-    if encoding.kind == "integer":
-        return f"{numbers}; the first layer takes them as they are."
-    return f"{numbers}; each becomes +1 if it is at least {encoding.threshold}, else −1, inside the graph."
+the estimates. To fold by hand, change `folding_config.json`."""
 
 
 def _layers(model: PackedModel) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [
-        (layer.name, layer.inputs, layer.outputs, f"{layer.weights.bits:,}") for layer in model.layers
+        (
+            layer.name,
+            _sizes(layer.input_shape),
+            _kernel(layer),
+            _sizes(layer.output_shape),
+            f"{layer.weights.bits:,}",
+        )
+        for layer in model.layers
     ]
-    return [*rows, ("all", "", "", f"{sum(layer.weights.bits for layer in model.layers):,}")]
+    return [*rows, ("all", "", "", "", f"{sum(layer.weights.bits for layer in model.layers):,}")]
+
+
+def _kernel(layer: PackedLayer) -> str:
+    """How a filter slides, and what pools its outputs; nothing of a dense layer."""
+    convolution = layer.convolution
+    if convolution is None:
+        return ""
+    words = [f"{convolution.kernel} x {convolution.kernel}"]
+    if convolution.stride > 1:
+        words.append(f"stride {convolution.stride}")
+    if convolution.padding:
+        words.append(f"padding {convolution.padding} of −1")
+    if convolution.pool > 1:
+        words.append(f"max-pooling {convolution.pool} x {convolution.pool}")
+    return ", ".join(words)
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _input(model: PackedModel) -> str:
+    if len(shape := image_shape(model)) == 1:
+        return f"The input is (1, {shape[0]}), and one sample a row in `input.npy`."
+    channels, height, width = shape
+    return (
+        f"The input is (1, {channels}, {height}, {width}), and (N, {channels}, {height}, {width}) in "
+        "`input.npy`. The accelerator itself takes the channels of a pixel side by side, "
+        f"(1, {height}, {width}, {channels}): FINN leaves that transposition to the processor."
+    )
 
 
 def _output(model: PackedModel) -> str:
-    if needs_head(model):
+    if model.needs_head:
         return (
             f"The output is the label, 0 … {model.classes - 1}: the largest logit, the first of equals. The "
             "head's scale and offset can change which is the largest, so the accelerator may end in logits "

@@ -18,11 +18,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from bnnedge.errors import FileError, VerificationError
 from bnnedge.exporters.graph import IMAGE
+from bnnedge.exporters.lowering import lower
 
 __all__ = ["GraphFile", "Stages", "read_graph", "run_as_shipped", "run_batch"]
 
 GRAPH_KINDS = ("onnx", "qonnx", "finn")
-CUSTOM_OPERATORS = ("BipolarQuant", "MultiThreshold")
+CUSTOM_OPERATORS = ("BipolarQuant", "Im2Col", "MultiThreshold", "XnorPopcountMatMul")
 QUIET = 4  # onnxruntime's log level "fatal": what goes wrong is raised, and need not be printed as well
 
 Stages = dict[str, NDArray[np.generic]]
@@ -51,6 +52,7 @@ class GraphFile:
         kind: ``onnx``, ``qonnx`` or ``finn``.
         digest: of the model that it says it was made from.
         proto: its content.
+        shape: of a sample, as its input states it.
         parameters: its constants by name.
         tensors: the names of its input and of all that its nodes make.
     """
@@ -59,6 +61,7 @@ class GraphFile:
     kind: str
     digest: str
     proto: onnx.ModelProto
+    shape: tuple[int, ...]
     parameters: Stages
     tensors: frozenset[str]
 
@@ -93,7 +96,9 @@ def read_graph(path: Path) -> GraphFile:
         )
     parameters = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     tensors = {IMAGE}.union(*(node.output for node in proto.graph.node))
-    return GraphFile(path, kind, properties.get("bnnedge.digest", ""), proto, parameters, frozenset(tensors))
+    shape = tuple(dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:])
+    made_from = properties.get("bnnedge.digest", "")
+    return GraphFile(path, kind, made_from, proto, shape, parameters, frozenset(tensors))
 
 
 def run_as_shipped(graph: GraphFile, inputs: NDArray[np.uint8]) -> Stages:
@@ -101,7 +106,7 @@ def run_as_shipped(graph: GraphFile, inputs: NDArray[np.uint8]) -> Stages:
 
     Args:
         graph: the file.
-        inputs: (samples, features); one sample for QONNX and FINN-ONNX, whose batch is 1.
+        inputs: samples of the graph's shape; one for QONNX and FINN-ONNX, whose batch is 1.
 
     Raises:
         FileError: the graph does not run.
@@ -114,9 +119,10 @@ def run_as_shipped(graph: GraphFile, inputs: NDArray[np.uint8]) -> Stages:
 
 
 def run_batch(graph: GraphFile, inputs: NDArray[np.uint8], names: Sequence[str]) -> Stages:
-    """Run all of (samples, features) at once on a copy of the graph that shows the named tensors.
+    """Run many samples of the graph's shape on a copy of the graph that shows the named tensors.
 
     Datatype annotations are left out of the copy: qonnx rounds values to them, which would hide mistakes.
+    Operators that take one sample at a time are lowered to standard ones.
 
     Raises:
         FileError: the graph does not run.
@@ -130,6 +136,7 @@ def run_batch(graph: GraphFile, inputs: NDArray[np.uint8], names: Sequence[str])
             stages = _onnxruntime(probed, inputs)
         else:
             del probed.graph.quantization_annotation[:]
+            lower(probed.graph)
             _set_batch(probed.graph, len(inputs))
             stages = _qonnx(probed, inputs)
     return {name: stages[name] for name in names}

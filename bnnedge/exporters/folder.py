@@ -11,8 +11,8 @@ import onnx
 from numpy.typing import NDArray
 
 from bnnedge.errors import ConfigError, DataError, FileError, OutputError, UnsupportedError
+from bnnedge.exporters.c import to_c, to_c_test
 from bnnedge.exporters.card import model_card
-from bnnedge.exporters.finn import to_finn
 from bnnedge.exporters.manifest import (
     MANIFEST,
     TARGETS,
@@ -21,13 +21,12 @@ from bnnedge.exporters.manifest import (
     read_manifest,
     write_manifest,
 )
-from bnnedge.exporters.onnx import to_onnx
 from bnnedge.exporters.pynq import write_build
-from bnnedge.exporters.qonnx import to_qonnx
-from bnnedge.exporters.vectors import write_vectors
+from bnnedge.exporters.targets import GRAPHS
+from bnnedge.exporters.vectors import SAMPLES, write_vectors
 from bnnedge.exporters.verification import Verification, verify
 from bnnedge.files import atomic_directory, write_atomically, writing
-from bnnedge.hardware.boards import Board
+from bnnedge.hardware.boards import DEFAULT_BOARD, Board
 from bnnedge.hardware.boards import board as find_board
 from bnnedge.packed.file import digest, save_packed
 from bnnedge.packed.infer import check_inputs
@@ -35,7 +34,6 @@ from bnnedge.packed.model import PackedModel
 
 __all__ = ["ExportReport", "export"]
 
-GRAPHS = {"onnx": to_onnx, "qonnx": to_qonnx, "finn": to_finn, "pynq": to_finn}
 LARGEST_GRAPH = 2**31 - 2**20  # bytes: protobuf ends at 2 GiB, and names need some
 
 
@@ -44,7 +42,7 @@ class ExportReport:
     """A folder that was written and verified.
 
     Attributes:
-        target: ``onnx``, ``qonnx``, ``finn`` or ``pynq``.
+        target: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
         out: the folder.
         files: names of the files in it.
         board: what it was made for, for ``pynq``.
@@ -68,17 +66,17 @@ def export(
     out: Path,
     *,
     inputs: NDArray[np.uint8],
-    board: str = "Pynq-Z1",
+    board: str = DEFAULT_BOARD,
     fps: int | None = None,
 ) -> ExportReport:
     """Write a network for a target, and verify it on every input given before it takes its place.
 
-    The folder holds ``model.onnx`` and ``manifest.json``; for ``pynq`` also what FINN's builder needs. The
-    same model always gives the same bytes.
+    The folder holds ``model.onnx`` and ``manifest.json``; for ``pynq`` also what FINN's builder needs. For
+    ``c`` it holds C99, a header and a test in place of the graph. The same model always gives the same bytes.
 
     Args:
         model: the network.
-        target: ``onnx``, ``qonnx``, ``finn`` or ``pynq``.
+        target: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
         out: the folder to make. An empty folder and an earlier export are replaced.
         inputs: (samples, features) whole numbers that it is verified on; the first become test vectors.
         board: for ``pynq``, a board of ``hw/boards.toml``.
@@ -98,7 +96,10 @@ def export(
         raise DataError("no inputs to verify on", "give at least one sample")
     _check_place(out)
     with atomic_directory(out.absolute()) as draft:
-        _write_graph(draft, model, target)
+        if target == "c":
+            _write_c(draft, model, inputs)
+        else:
+            _write_graph(draft, model, target)
         if hardware is not None:
             _write_beside(draft, model, inputs, hardware, fps)
         manifest = Manifest(
@@ -141,11 +142,12 @@ def _check_expressible(model: PackedModel, target: str) -> None:
     try:
         _ = model.lattices
     except DataError as error:
+        what = "a head" if target == "c" else target
         raise UnsupportedError(
-            f"{target} computes in float32, where {error.message.removesuffix(' in float32')}", error.hint
+            f"{what} computes in float32, where {error.message.removesuffix(' in float32')}", error.hint
         ) from error
     size = 4 * sum(layer.weights.bits for layer in model.layers)
-    if size > LARGEST_GRAPH:
+    if target != "c" and size > LARGEST_GRAPH:
         raise UnsupportedError(
             f"{target} keeps weights in float32, here {size / 2**30:.1f} GiB; an ONNX file ends at 2 GiB",
             "export a smaller network",
@@ -178,11 +180,16 @@ def _write_graph(folder: Path, model: PackedModel, target: str) -> None:
     write_atomically(folder / "model.onnx", proto.SerializeToString(deterministic=True))
 
 
+def _write_c(folder: Path, model: PackedModel, inputs: NDArray[np.uint8]) -> None:
+    for name, text in (to_c(model) | to_c_test(model, inputs[:SAMPLES])).items():
+        write_atomically(folder / name, text)
+
+
 def _write_beside(
     folder: Path, model: PackedModel, inputs: NDArray[np.uint8], board: Board, fps: int | None
 ) -> None:
     """What a build folder holds besides the graph."""
     write_vectors(folder, model, inputs)
     save_packed(model, folder / "checkpoint.safetensors")
-    write_build(folder, board, fps)
+    write_build(folder, model, board, fps)
     write_atomically(folder / "README.md", model_card(model, board, fps, hash_files(folder)))

@@ -3,7 +3,8 @@
 Every stage of a network has the same name in every graph, which is how verification finds it:
 ``image``, ``<layer>.preactivation``, ``<layer>.activation``, ``logits``, ``label``; parameters are
 ``image_threshold``, ``<layer>.weight``, ``<layer>.threshold``, ``head_scale``, ``head_offset``. A layer's
-name has no ``/``, so intermediate tensors of one stage, ``<stage>/<step>``, never meet another name.
+name has no ``/``, so intermediate tensors of one stage, ``<stage>/<step>``, never meet another name. Images
+are (batch, channels, height, width).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import bnnedge
 from bnnedge.packed.file import digest
-from bnnedge.packed.model import PackedLayer, PackedModel
+from bnnedge.packed.layer import PackedLayer
+from bnnedge.packed.model import PackedModel
 
 __all__ = [
     "IMAGE",
@@ -29,7 +31,7 @@ __all__ = [
     "Graph",
     "activation",
     "annotate",
-    "parameters",
+    "image_shape",
     "preactivation",
     "threshold",
     "weight",
@@ -44,8 +46,6 @@ IMAGE = "image"
 LOGITS = "logits"
 LABEL = "label"
 
-Float32 = NDArray[np.float32]
-
 
 def preactivation(layer: PackedLayer) -> str:
     """Name of the tensor that holds a layer's whole-number sums."""
@@ -58,7 +58,7 @@ def activation(layer: PackedLayer) -> str:
 
 
 def weight(layer: PackedLayer) -> str:
-    """Name of a layer's weights, (inputs, outputs)."""
+    """Name of a layer's weights."""
     return f"{layer.name}.weight"
 
 
@@ -67,20 +67,17 @@ def threshold(layer: PackedLayer) -> str:
     return f"{layer.name}.threshold"
 
 
-def parameters(model: PackedModel) -> dict[str, Float32]:
-    """What a graph of a canonical model holds, in model order.
+def image_shape(model: PackedModel) -> tuple[int, ...]:
+    """Shape of the sample that graphs of a model take, in any target.
 
-    Weights are (inputs, outputs) of −1 and +1, everything else one value an output (or one for all). Whole
-    numbers below 2^24 are exact in float32.
+    (channels, height, width) where a convolution or thresholds of channels look at it as an image, else
+    (features,).
     """
-    values: dict[str, Float32] = {}
-    if model.encoding.kind == "bipolar":
-        values["image_threshold"] = np.array([model.encoding.threshold], dtype=np.float32)
-    for layer in model.layers:
-        values[weight(layer)] = np.ascontiguousarray(layer.weights.to_signs().T, dtype=np.float32)
-        if layer.thresholds is not None:
-            values[threshold(layer)] = layer.thresholds.values.astype(np.float32)
-    return values | {"head_scale": model.head.scale, "head_offset": model.head.offset}
+    encoding = model.encoding
+    alike = encoding.thresholds is None or encoding.thresholds.size == 1
+    if alike and model.layers[0].convolution is None:
+        return (encoding.features,)
+    return encoding.shape
 
 
 class Graph:
@@ -96,6 +93,11 @@ class Graph:
         self._tensors[name] = helper.make_tensor_value_info(name, element, shape)
         return name
 
+    def shape(self, name: str) -> tuple[int | str, ...]:
+        """The shape of a tensor that is written down."""
+        dims = self._tensors[name].type.tensor_type.shape.dim
+        return tuple(dim.dim_param or dim.dim_value for dim in dims)
+
     def constant(self, name: str, values: NDArray[np.float32] | NDArray[np.int64]) -> str:
         """Add a parameter; one that is there already stays."""
         self._constants.setdefault(name, numpy_helper.from_array(values, name))
@@ -109,7 +111,7 @@ class Graph:
         *shape: int | str,
         element: int = TensorProto.FLOAT,
         domain: str = "",
-        **attributes: Any,  # int, float or str, as the operator has them
+        **attributes: Any,  # int, float, str or a list of int, as the operator has them
     ) -> str:
         """Add a node that makes one tensor; its name tells both. Gives back the tensor's name."""
         self.tensor(output, *shape, element=element)

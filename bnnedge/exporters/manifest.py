@@ -15,7 +15,7 @@ __all__ = ["MANIFEST", "TARGETS", "Manifest", "check_files", "hash_files", "read
 MANIFEST = "manifest.json"
 FORMAT = "bnnedge.export"
 SCHEMA = 1
-TARGETS = ("onnx", "qonnx", "finn", "pynq")
+TARGETS = ("onnx", "qonnx", "finn", "pynq", "c")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Manifest:
     """What ``manifest.json`` says of the folder that it lies in.
 
     Attributes:
-        target: ``onnx``, ``qonnx``, ``finn`` or ``pynq``.
+        target: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
         digest: SHA-256 of what the model computes.
         files: SHA-256 of every other file, by name.
         board: the board, for ``pynq``.

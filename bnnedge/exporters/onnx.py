@@ -2,63 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto
 
-from bnnedge.exporters.graph import (
-    IMAGE,
-    LABEL,
-    LOGITS,
-    Graph,
-    activation,
-    parameters,
-    preactivation,
-    threshold,
-    weight,
-)
+from bnnedge.exporters.graph import IMAGE, LABEL, LOGITS, weight
+from bnnedge.exporters.writer import Writer, column, weight_values
+from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.model import PackedModel
 
 __all__ = ["to_onnx"]
 
-BATCH = "N"
-
 
 def to_onnx(model: PackedModel) -> onnx.ModelProto:
-    """A graph from ``image``, (N, features) uint8, to ``logits``, float32, and ``label``, int64.
+    """A graph from ``image`` to ``logits``, (N, classes) float32, and ``label``, (N,) int64.
 
-    The head is one multiplication and one addition in float32, so that logits equal the golden model's bit
-    for bit. Its scale is written once for every class even where one value serves all: onnxruntime folds a
-    scalar into the matrix product before it, which rounds otherwise.
+    The image is (N, features) or (N, channels, height, width) uint8.
     """
-    upright, graph = model.canonical(), Graph()
-    values = parameters(upright)
-    features, classes = model.encoding.features, model.classes
-    graph.tensor(IMAGE, BATCH, features, element=TensorProto.UINT8)
-    tensor = graph.node("Cast", [IMAGE], "image/float", BATCH, features, to=TensorProto.FLOAT)
-    if model.encoding.kind == "bipolar":
-        limit = graph.constant("image_threshold", values["image_threshold"])
-        tensor = _sign(graph, tensor, limit, "image_bipolar", features)
-    for layer in upright.layers:
-        weights = graph.constant(weight(layer), values[weight(layer)])
-        tensor = graph.node("MatMul", [tensor, weights], preactivation(layer), BATCH, layer.outputs)
-        if layer.thresholds is not None:
-            limit = graph.constant(threshold(layer), values[threshold(layer)])
-            tensor = _sign(graph, tensor, limit, activation(layer), layer.outputs)
-    for operator, name, result in (("Mul", "head_scale", "logits/scaled"), ("Add", "head_offset", LOGITS)):
-        constant = graph.constant(name, np.broadcast_to(values[name], classes).copy())
-        tensor = graph.node(operator, [tensor, constant], result, BATCH, classes)
-    graph.node("ArgMax", [LOGITS], LABEL, BATCH, element=TensorProto.INT64, axis=1, keepdims=0)
-    return graph.finish(model, "onnx", [LOGITS, LABEL])
+    return _OnnxWriter(model).write()
 
 
-def _sign(graph: Graph, tensor: str, limit: str, result: str, width: int) -> str:
-    """+1 where ``tensor >= limit``, else −1."""
-    one = graph.constant("one", np.array(1, dtype=np.float32))
-    two = graph.constant("two", np.array(2, dtype=np.float32))
-    fires = graph.node(
-        "GreaterOrEqual", [tensor, limit], f"{result}/fires", BATCH, width, element=TensorProto.BOOL
-    )
-    bit = graph.node("Cast", [fires], f"{result}/bit", BATCH, width, to=TensorProto.FLOAT)
-    doubled = graph.node("Mul", [bit, two], f"{result}/doubled", BATCH, width)
-    return graph.node("Sub", [doubled, one], result, BATCH, width)
+class _OnnxWriter(Writer):
+    target = "onnx"
+    batch = "N"
+
+    def begin(self, shape: tuple[int, ...]) -> str:
+        self.graph.tensor(IMAGE, self.batch, *shape, element=TensorProto.UINT8)
+        return self.graph.node("Cast", [IMAGE], f"{IMAGE}/float", self.batch, *shape, to=TensorProto.FLOAT)
+
+    def sign(
+        self, tensor: str, limit: str, values: NDArray[np.float32], result: str, shape: tuple[int, ...]
+    ) -> str:
+        graph = self.graph
+        sizes: tuple[int | str, ...] = (self.batch, *shape)
+        limit = graph.constant(limit, column(values, shape))
+        one = graph.constant("one", np.array(1, dtype=np.float32))
+        two = graph.constant("two", np.array(2, dtype=np.float32))
+        fires = f"{result}/fires"
+        graph.node("GreaterOrEqual", [tensor, limit], fires, *sizes, element=TensorProto.BOOL)
+        bit = graph.node("Cast", [fires], f"{result}/bit", *sizes, to=TensorProto.FLOAT)
+        doubled = graph.node("Mul", [bit, two], f"{result}/doubled", *sizes)
+        return graph.node("Sub", [doubled, one], result, *sizes)
+
+    def weights(self, layer: PackedLayer) -> str:
+        return self.graph.constant(weight(layer), weight_values(layer))
+
+    def end(self, scores: str) -> Sequence[str]:
+        """Logits and labels.
+
+        The head is one multiplication and one addition in float32, so that logits equal the golden model's
+        bit for bit. Its scale is written once for every class even where one value serves all: onnxruntime
+        folds a scalar into the matrix product before it, which rounds otherwise.
+        """
+        self.affine(scores, self.model.classes)
+        self.graph.node("ArgMax", [LOGITS], LABEL, self.batch, element=TensorProto.INT64, axis=1, keepdims=0)
+        return LOGITS, LABEL

@@ -8,20 +8,24 @@ from pathlib import Path
 
 from bnnedge.files import write_atomically, writing
 from bnnedge.hardware.boards import Board
+from bnnedge.hardware.budget import design_for
+from bnnedge.packed.geometry import geometry_of
+from bnnedge.packed.model import PackedModel
 from bnnedge.share import share
 
 __all__ = ["CONFIG", "build_config", "write_build"]
 
 CONFIG = "dataflow_build_config.json"
+FOLDING = "folding_config.json"
 
 
-def build_config(board: Board, fps: int | None) -> dict[str, object]:
+def build_config(board: Board) -> dict[str, object]:
     """Settings of FINN's dataflow builder, in keys that FINN and FINN+ both know.
 
-    Without ``fps`` FINN folds each layer as far as it goes: the smallest design, and the slowest.
+    The folding is ours: FINN's own, for ``target_fps``, takes more logic, and HLS refuses some of it.
     """
-    wish = {} if fps is None else {"target_fps": fps}
-    return wish | {
+    return {
+        "folding_config_file": FOLDING,
         "output_dir": "build",
         "board": board.finn_board,
         "shell_flow_type": board.shell_flow_type,
@@ -41,9 +45,16 @@ def build_config(board: Board, fps: int | None) -> dict[str, object]:
     }
 
 
-def write_build(folder: Path, board: Board, fps: int | None) -> None:
-    """Write the builder's settings and the script that starts it."""
-    settings = json.dumps(build_config(board, fps), indent=2, sort_keys=True)
-    write_atomically(folder / CONFIG, settings + "\n")
+def write_build(folder: Path, model: PackedModel, board: Board, fps: int | None) -> None:
+    """Write the builder's settings, the folding, and the script that starts the builder.
+
+    Without ``fps`` the folding is that of the smallest design, which is the slowest.
+
+    Raises:
+        UnsupportedError: no folding of the network reaches ``fps`` on the board.
+    """
+    design = design_for(geometry_of(model), board, fps)
+    write_atomically(folder / FOLDING, json.dumps(design.folding_config(), indent=2) + "\n")
+    write_atomically(folder / CONFIG, json.dumps(build_config(board), indent=2, sort_keys=True) + "\n")
     with writing(folder / "build.py"):
         shutil.copyfile(share("hw") / "finn" / "build.py", folder / "build.py")

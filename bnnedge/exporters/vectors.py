@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.errors import FileError, VerificationError
+from bnnedge.exporters.graph import image_shape
 from bnnedge.files import write_atomically
 from bnnedge.packed.model import PackedModel
 
-__all__ = ["EXPECTED", "INPUT", "check_vectors", "write_vectors"]
+__all__ = ["EXPECTED", "INPUT", "SAMPLES", "check_vectors", "write_vectors"]
 
 INPUT = "input.npy"
 EXPECTED = "expected_output.npy"
@@ -21,9 +22,9 @@ SAMPLES = 10  # FINN simulates each one in C++ and in RTL: minutes, where the gr
 
 
 def write_vectors(folder: Path, model: PackedModel, inputs: NDArray[np.uint8]) -> None:
-    """Write the first inputs, (N, features) float32, and their labels, (N, 1) int64."""
+    """Write the first inputs, samples of the graph's shape in float32, and their labels, (N, 1) int64."""
     chosen = inputs[:SAMPLES]
-    _save(folder / INPUT, chosen.astype(np.float32))
+    _save(folder / INPUT, chosen.reshape(-1, *image_shape(model)).astype(np.float32))
     _save(folder / EXPECTED, model.predict(chosen).labels[:, None])
 
 
@@ -36,19 +37,20 @@ def check_vectors(folder: Path, model: PackedModel) -> None:
     """
     inputs, expected = _load(folder / INPUT), _load(folder / EXPECTED)
     whole = (inputs >= 0) & (inputs <= model.encoding.maximum) & (inputs == np.floor(inputs))
-    if inputs.ndim != 2 or inputs.shape[1] != model.encoding.features or not whole.all():
+    sample = image_shape(model)
+    if inputs.shape[1:] != sample or not whole.all():
         raise FileError(
             f"{folder / INPUT} holds {inputs.dtype} of shape {inputs.shape}, not samples of this model",
-            f"expected (N, {model.encoding.features}) whole numbers 0 … {model.encoding.maximum}",
+            f"expected (N, {', '.join(map(str, sample))}) whole numbers 0 … {model.encoding.maximum}",
         )
     labels = model.predict(inputs.astype(np.uint8)).labels[:, None]
     if expected.shape != labels.shape:
         raise FileError(f"{folder / EXPECTED} is of shape {expected.shape}, expected {labels.shape}")
     if (wrong := np.flatnonzero(expected != labels)).size:
-        sample = int(wrong[0])
+        first = int(wrong[0])
         raise VerificationError(
-            f"{folder / EXPECTED}: label of sample {sample} is {expected[sample, 0]}, "
-            f"but the golden model has {labels[sample, 0]}",
+            f"{folder / EXPECTED}: label of sample {first} is {expected[first, 0]}, "
+            f"but the golden model has {labels[first, 0]}",
             "export the folder again",
         )
 

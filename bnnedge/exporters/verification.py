@@ -10,17 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.errors import DataError, FileError, VerificationError
+from bnnedge.exporters.c_verification import check_c
 from bnnedge.exporters.execution import GraphFile, Stages, read_graph, run_as_shipped, run_batch
-from bnnedge.exporters.graph import LABEL, LOGITS, parameters, preactivation, weight
+from bnnedge.exporters.graph import LABEL, LOGITS, preactivation
 from bnnedge.exporters.manifest import MANIFEST, check_files, read_manifest
+from bnnedge.exporters.structure import check_content, check_layers, made_from
+from bnnedge.exporters.targets import GRAPHS
 from bnnedge.exporters.vectors import check_vectors
 from bnnedge.packed.file import digest, load_packed
-from bnnedge.packed.infer import check_inputs, trace
+from bnnedge.packed.infer import check_inputs, samples_in, trace
 from bnnedge.packed.model import PackedModel
 
 __all__ = ["Verification", "verify"]
 
-SLICE = 1024  # samples at a time: bounds memory however many there are
+SLICE_ENTRIES = (
+    1 << 22
+)  # pre-activations of one layer at a time: bounds memory however many samples there are
 
 UInt8 = NDArray[np.uint8]
 
@@ -31,7 +36,7 @@ class Verification:
 
     Attributes:
         artefact: the file or folder.
-        kind: ``onnx``, ``qonnx``, ``finn`` or ``pynq``.
+        kind: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
         samples: number of inputs that it was run on.
         layers: names of the layers whose pre-activations were compared, in model order.
         digest: SHA-256 of what the model computes.
@@ -55,8 +60,9 @@ def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
     """Run a graph, or the graph of an export folder, and compare every layer with the golden model.
 
     Each layer's whole-number pre-activations, the logits and the labels of every sample must be equal, then
-    every weight and threshold in the file, which catches what the samples do not reach; then the file as it
-    is, without intermediate tensors made visible (QONNX and FINN-ONNX: on one sample, their batch).
+    every node and every constant in the file, which catches what the samples do not reach; then the file as
+    it is, without intermediate tensors made visible (QONNX and FINN-ONNX: on one sample, their batch). C is
+    compiled and run for its scores and classes, and compared number by number (see :func:`check_c`).
 
     Args:
         artefact: an ``.onnx`` file or a folder that ``export`` wrote.
@@ -64,22 +70,26 @@ def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
         inputs: (samples, features) whole numbers 0 … ``model.encoding.maximum``.
 
     Raises:
-        VerificationError: names the first layer in model order, the neuron and the sample that differ.
+        VerificationError: names the first layer in model order, the sample and the neuron, or the channel and
+            the pixel, that differ.
         FileError: the artefact is missing, damaged, or not one of ours.
         DataError: the inputs are empty or do not fit the model's encoding.
     """
     inputs = check_inputs(model.encoding, inputs)
     if not len(inputs):
         raise DataError("no inputs to verify on", "give at least one sample")
+    names = tuple(layer.name for layer in model.layers)
     path, kind = artefact, ""
     if artefact.is_dir():
         kind = _check_folder(artefact, model)
         path = artefact / "model.onnx"
+    if kind == "c":
+        check_c(artefact, model, inputs)
+        return Verification(artefact, kind, len(inputs), names, digest(model))
     graph = read_graph(path)
     if kind and graph.kind != {"pynq": "finn"}.get(kind, kind):
         raise FileError(f"{artefact} should hold a graph for {kind}, but holds one for {graph.kind}")
     _check_graph(graph, model, inputs)
-    names = tuple(layer.name for layer in model.layers)
     return Verification(artefact, kind or graph.kind, len(inputs), names, digest(model))
 
 
@@ -100,26 +110,15 @@ def _check_folder(folder: Path, model: PackedModel) -> str:
 
 
 def _check_graph(graph: GraphFile, model: PackedModel, inputs: UInt8) -> None:
-    reference = model.canonical()
-    _check_layers(graph, model)
-    names = [preactivation(layer) for layer in reference.layers]
+    expected = GRAPHS[graph.kind](model)
+    check_layers(graph, model, expected)
+    images = inputs.reshape(len(inputs), *graph.shape)
+    names = [preactivation(layer) for layer in model.layers]
     names += [name for name in (LOGITS, LABEL) if name in graph.tensors]
-    _compare_runs(graph, model, inputs, lambda part: run_batch(graph, part, names))
-    _compare_parameters(graph, model)
-    shipped = inputs if graph.kind == "onnx" else inputs[:1]
+    _compare_runs(graph, model, images, lambda part: run_batch(graph, part, names))
+    check_content(graph, model, expected)
+    shipped = images if graph.kind == "onnx" else images[:1]
     _compare_runs(graph, model, shipped, lambda part: run_as_shipped(graph, part))
-
-
-def _check_layers(graph: GraphFile, model: PackedModel) -> None:
-    for layer in model.layers:
-        stored = graph.parameters.get(weight(layer))
-        shape = (layer.inputs, layer.outputs)
-        if stored is None or stored.shape != shape or preactivation(layer) not in graph.tensors:
-            raise VerificationError(
-                f"{graph.path} has no layer {layer.name} of "
-                f"{layer.inputs} inputs and {layer.outputs} neurons",
-                _hint(graph, model),
-            )
 
 
 @dataclass(frozen=True)
@@ -129,38 +128,42 @@ class _Difference:
     order: int
     stage: str
     sample: int
-    neuron: int
+    place: tuple[int, ...]
     actual: object
     expected: object
 
     def __str__(self) -> str:
         layer, _, suffix = self.stage.rpartition(".")
         if self.stage == LABEL:
-            place = f"label of sample {self.sample}"
+            where = f"label of sample {self.sample}"
         elif self.stage == LOGITS:
-            place = f"logits, class {self.neuron}, sample {self.sample}"
+            where = f"logits, class {self.place[0]}, sample {self.sample}"
+        elif len(self.place) == 1:
+            where = f"layer {layer}, neuron {self.place[0]}, sample {self.sample}: {suffix}"
         else:
-            place = f"layer {layer}, neuron {self.neuron}, sample {self.sample}: {suffix}"
-        return f"{place} is {self.actual}, but the golden model has {self.expected}"
+            pixel = "channel {}, row {}, column {}".format(*self.place)
+            where = f"layer {layer}, {pixel}, sample {self.sample}: {suffix}"
+        return f"{where} is {self.actual}, but the golden model has {self.expected}"
 
 
 def _compare_runs(
-    graph: GraphFile, model: PackedModel, inputs: UInt8, run: Callable[[UInt8], Stages]
+    graph: GraphFile, model: PackedModel, images: UInt8, run: Callable[[UInt8], Stages]
 ) -> None:
     reference = model.canonical()
+    step = samples_in(reference, SLICE_ENTRIES)
     first: _Difference | None = None
-    for start in range(0, len(inputs), SLICE):
-        part = inputs[start : start + SLICE]
+    for start in range(0, len(images), step):
+        part = images[start : start + step]
         found = _first_difference(run(part), _golden_stages(reference, part), start)
         if found is not None and (first is None or found.order < first.order):
             first = found
     if first is not None:
-        raise VerificationError(f"{graph.path} ({graph.kind}): {first}", _hint(graph, model))
+        raise VerificationError(f"{graph.path} ({graph.kind}): {first}", made_from(graph, model))
 
 
-def _golden_stages(reference: PackedModel, inputs: UInt8) -> Stages:
-    """What each stage must be, (samples, width), in model order."""
-    sums, prediction = trace(reference, inputs)
+def _golden_stages(reference: PackedModel, images: UInt8) -> Stages:
+    """What each stage must be, (samples, …), in model order."""
+    sums, prediction = trace(reference, images)
     stages: Stages = {preactivation(layer): a for layer, a in zip(reference.layers, sums, strict=True)}
     return stages | {LOGITS: prediction.logits, LABEL: prediction.labels[:, None]}
 
@@ -170,7 +173,7 @@ def _first_difference(actual: Stages, golden: Stages, start: int) -> _Difference
         if stage not in actual:
             continue
         values = actual[stage]
-        if values.size != expected.size:
+        if values.shape != expected.shape and (stage != LABEL or values.size != expected.size):
             raise VerificationError(
                 f"{stage} is of shape {values.shape}, but the golden model has {expected.shape}",
                 "the graph was changed since it was exported; export it again",
@@ -180,38 +183,6 @@ def _first_difference(actual: Stages, golden: Stages, start: int) -> _Difference
         if values.dtype == expected.dtype == np.float32:  # −0.0 equals 0.0, but not bit for bit
             wrong = values.view(np.uint32) != expected.view(np.uint32)
         if wrong.any():
-            sample, neuron = (int(index) for index in np.argwhere(wrong)[0])
-            there, here = values[sample, neuron], expected[sample, neuron]
-            return _Difference(order, stage, start + sample, neuron, there, here)
+            index = tuple(int(axis) for axis in np.unravel_index(wrong.argmax(), wrong.shape))
+            return _Difference(order, stage, start + index[0], index[1:], values[index], expected[index])
     return None
-
-
-def _compare_parameters(graph: GraphFile, model: PackedModel) -> None:
-    """What no sample reached: a threshold that none fell on, a weight of an input that was always 0."""
-    for name, expected in parameters(model.canonical()).items():
-        stored = graph.parameters.get(name)
-        if stored is None:
-            continue
-        values = stored if expected.ndim == 2 else stored.reshape(-1)
-        if expected.size == 1:
-            expected = np.broadcast_to(expected, values.shape)
-        if values.shape != expected.shape:
-            raise VerificationError(
-                f"{graph.path}: {name} is of shape {values.shape}, not {expected.shape}", _hint(graph, model)
-            )
-        if len(wrong := np.argwhere(values != expected)):
-            *source, neuron = (int(index) for index in wrong[0])
-            place = f"neuron {neuron}" + (f", input {source[0]}" if source else "")
-            there, here = values[tuple(wrong[0])], expected[tuple(wrong[0])]
-            raise VerificationError(
-                f"{graph.path} ({graph.kind}): {name}, {place}: is {there}, but the model has {here}; "
-                "no sample showed it",
-                _hint(graph, model),
-            )
-
-
-def _hint(graph: GraphFile, model: PackedModel) -> str:
-    own = digest(model)
-    if graph.digest != own:
-        return f"the file was made from model {graph.digest[:12] or '?'}, this one is {own[:12]}"
-    return "the file was changed since it was exported; export it again"

@@ -10,7 +10,9 @@ from functools import cache
 from bnnedge.errors import ConfigError
 from bnnedge.share import share
 
-__all__ = ["Board", "board", "boards"]
+__all__ = ["DEFAULT_BOARD", "Board", "board", "boards"]
+
+DEFAULT_BOARD = "Pynq-Z1"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ in Brevitas' quantisers.
 
 from __future__ import annotations
 
-import json
 import lzma
 import re
 import tokenize
@@ -20,12 +19,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import safetensors
 from numpy.typing import NDArray
 
 from bnnedge.errors import FileError, UnsupportedError
 from bnnedge.packed.bits import pack_bits, words_per_row
 from bnnedge.packed.matrix import PackedMatrix
+from bnnedge.packed.stored import DTYPES, StoredTensor, read_header
 from bnnedge.packed.weights import BitTensor, Reading
 
 __all__ = [
@@ -44,12 +43,6 @@ Tensors = tuple[tuple[BitTensor, ...], tuple[str, ...]]
 Array = NDArray[Any]
 
 SLICE_ENTRIES = 1 << 22  # values looked at at once
-
-_DTYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "?",
-    "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1",
-}  # fmt: skip
 
 _NPZ_ERRORS = (
     ValueError, OSError, EOFError, LookupError, MemoryError, RuntimeError, SyntaxError, TypeError,
@@ -81,28 +74,14 @@ def read_safetensors(path: Path) -> Tensors:
     Raises:
         FileError: unreadable, corrupt, or without a weight.
     """
-    try:
-        with safetensors.safe_open(path, framework="numpy"):  # checks header, offsets and sizes
-            pass
-        with path.open("rb") as handle:
-            length = int.from_bytes(handle.read(8), "little")
-            header = json.loads(handle.read(length))
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except safetensors.SafetensorError as error:
-        raise FileError(
-            f"{path} is no whole safetensors file: {error}", "the file is truncated or corrupt; copy it again"
-        ) from error
-    header.pop("__metadata__", None)
-    known = sorted((name for name in header if header[name]["dtype"] in _DTYPES), key=_natural)
-    unknown = sorted(header.keys() - known, key=_natural)
+    _, stored = read_header(path)
+    known = sorted((name for name, tensor in stored.items() if tensor.dtype in DTYPES), key=_natural)
+    unknown = sorted(stored.keys() - known, key=_natural)
     if not known:
-        raise FileError(f"{path} holds no values of a type known here", f"expected {', '.join(_DTYPES)}")
-    tensors, notes = read_tensors(((name, _mapped(path, 8 + length, header[name])) for name in known), path)
-    return tensors, (
-        *notes,
-        *(f"{name}: left out, values of type {header[name]['dtype']}" for name in unknown),
-    )
+        raise FileError(f"{path} holds no values of a type known here", f"expected {', '.join(DTYPES)}")
+    tensors, notes = read_tensors(((name, _values(stored[name])) for name in known), path)
+    left_out = (f"{name}: left out, values of type {stored[name].dtype}" for name in unknown)
+    return tensors, (*notes, *left_out)
 
 
 def read_tensors(named: Iterable[tuple[str, Array]], path: Path, *, latent: bool = False) -> Tensors:
@@ -236,15 +215,11 @@ def _unfit(values: Array) -> str:
     return "" if values.size else f"nothing in a shape of {values.shape}"
 
 
-def _mapped(path: Path, start: int, entry: dict[str, Any]) -> Array:
-    """A tensor of a safetensors file, as a view of it."""
-    shape = tuple(entry["shape"])
-    begin, end = entry["data_offsets"]
-    if begin == end:
-        return np.zeros(shape)
-    values: Array = np.memmap(path, _DTYPES[entry["dtype"]], "r", start + begin, shape)
-    if entry["dtype"] == "BF16" and values.ndim in (2, 4):  # the upper half of a float32
-        values = cast("Array", values.astype(np.uint32) << np.uint32(16)).view(np.float32)
+def _values(stored: StoredTensor) -> Array:
+    """The values of a tensor, in the file where NumPy has their type."""
+    values = stored.view()
+    if stored.dtype == "BF16" and values.ndim in (2, 4):
+        return cast("Array", values.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return values
 
 

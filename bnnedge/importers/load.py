@@ -19,12 +19,13 @@ __all__ = ["is_packed", "load", "provenance_of", "resolve"]
 def load(source: str | Path) -> PackedModel:
     """The packed model of a checkpoint file, of a run directory (its best), or of a trained preset.
 
-    Also of a QONNX, FINN-ONNX or ONNX graph that is a chain of dense 1-bit layers, and of the state dict of
-    a fully connected BNN-PYNQ network of Brevitas (see ``importers.chain`` and ``importers.state_dict``).
+    Also of a QONNX, FINN-ONNX or ONNX graph that is a chain of 1-bit convolutions and dense layers, and of
+    the state dict of a fully connected BNN-PYNQ network of Brevitas (see ``importers.chain`` and
+    ``importers.state_dict``).
 
     Raises:
         FileError: missing, truncated, corrupt or of another format.
-        UnsupportedError: weights without a network, or a network that is no chain of dense 1-bit layers.
+        UnsupportedError: weights without a network, or a network that is no chain of 1-bit layers.
     """
     path = resolve(source)
     match recognise(path):

@@ -1,15 +1,10 @@
-"""ONNX files of others, opened: nodes, constants worked out, and the 1-bit weights among them.
-
-QONNX keeps weights as real numbers behind a BipolarQuant, FINN-ONNX as −1 and +1 (or 0 and 1 where a matrix
-product counts XNORs), and early Brevitas put a Transpose in between. So what constants alone make is computed
-first; then a weight is what a matrix product or a convolution reads. Nothing outside the file is read.
-"""
+"""ONNX files of others, opened: nodes, and what constants alone make, computed. Nothing outside is read."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +15,14 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from bnnedge.errors import FileError
-from bnnedge.importers.arrays import Tensors, layer_names, signs_note
-from bnnedge.packed.matrix import PackedMatrix
-from bnnedge.packed.weights import BitTensor, Reading
 
-__all__ = ["OnnxGraph", "Weight", "attributes", "label", "read_onnx", "tensors_of", "weights"]
+__all__ = ["QUANT_DOMAINS", "OnnxGraph", "attributes", "integers", "label", "read_onnx"]
 
 Array = NDArray[Any]
 
+MOST_SIZES = 64
+
 QUANT_DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
-LINEAR = ("MatMul", "Gemm", "Conv", "XnorPopcountMatMul")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,29 +48,6 @@ class OnnxGraph:
     inputs: tuple[onnx.ValueInfoProto, ...]
     datatypes: dict[str, str]
     producer: str
-
-
-@dataclass(frozen=True, eq=False)
-class Weight:
-    """The 1-bit weights that one node reads.
-
-    Attributes:
-        node: a matrix product or a convolution.
-        name: of the layer.
-        shape: (outputs, inputs) or (outputs, inputs, height, width).
-        matrix: the bits, (outputs, everything else).
-        scale: (outputs,) float32, what ±1 is multiplied by; 1 for a count of XNORs.
-        reading: how the file's values became bits.
-        zeros: how many of the file's values are 0, where they count by their signs.
-    """
-
-    node: onnx.NodeProto
-    name: str
-    shape: tuple[int, ...]
-    matrix: PackedMatrix
-    scale: NDArray[np.float32]
-    reading: Reading
-    zeros: int = 0
 
 
 def read_onnx(path: Path) -> OnnxGraph:
@@ -110,40 +80,6 @@ def read_onnx(path: Path) -> OnnxGraph:
         ) from error
 
 
-def tensors_of(graph: OnnxGraph) -> Tensors:
-    """The 1-bit weights of every layer, in graph order, and notes on layers that are not 1-bit.
-
-    Raises:
-        FileError: there are none.
-    """
-    found, notes = weights(graph)
-    if not found:
-        reasons = f"; {'; '.join(notes)}" if notes else ""
-        raise FileError(
-            f"{graph.name} holds no 1-bit weights{reasons}",
-            "expected BipolarQuant weights, or −1 and +1 in a matrix product or a convolution",
-        )
-    layers = tuple(BitTensor(w.name, w.matrix, w.shape, w.reading) for w in found)
-    return layers, (*signs_note(layers, sum(w.zeros for w in found)), *notes)
-
-
-def weights(graph: OnnxGraph) -> tuple[tuple[Weight, ...], tuple[str, ...]]:
-    """The 1-bit weights of every layer, in graph order, and a note on every layer that is not 1-bit.
-
-    A layer is called after the constant that it reads, or ``fc1``, ``conv2``, … where that has a mere number.
-    """
-    found: list[Weight] = []
-    notes: list[str] = []
-    for node in graph.nodes:
-        weight = _weight(graph, node, len(found) + len(notes) + 1) if node.op_type in LINEAR else None
-        if isinstance(weight, Weight):
-            found.append(weight)
-        elif weight:
-            notes.append(weight)
-    names = layer_names(weight.name for weight in found)
-    return tuple(replace(w, name=name) for w, name in zip(found, names, strict=True)), tuple(notes)
-
-
 def label(node: onnx.NodeProto) -> str:
     """What messages call a node: operator and name, or the tensor that it makes."""
     return f"{node.op_type} {node.name or next(iter(node.output), '')!r}"
@@ -154,48 +90,11 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
-def _weight(graph: OnnxGraph, node: onnx.NodeProto, position: int) -> Weight | str | None:
-    """The node's weights, or why they are not 1-bit; None where it multiplies no constant."""
-    operands = list(node.input[:2])
-    known = [
-        operand for operand in reversed(operands) if operand in graph.constants or operand in graph.opaque
-    ]
-    if len(operands) < 2 or not known:
-        return None
-    source = known[0]
-    root = graph.roots.get(source, source)
-    nameless = root.isdecimal() or "::" in root
-    name = f"{'conv' if node.op_type == 'Conv' else 'fc'}{position}" if nameless else root
-    if source in graph.opaque:
-        return f"{name}: left out, {graph.opaque[source]} makes its weights, which is not known here"
-    values = graph.constants[source]
-    axes = 4 if node.op_type == "Conv" else 2
-    if values.ndim != axes or not values.size or values.dtype.kind not in "biuf":
-        return f"{name}: left out, {label(node)} reads {values.dtype} weights of shape {values.shape}"
-    turned = source == operands[1] and axes == 2 and not attributes(node).get("transB", 0)
-    values = values.T if turned else values
-    rows = values.reshape(len(values), -1)
-    if node.op_type == "XnorPopcountMatMul":
-        if not ((rows == 0) | (rows == 1)).all():
-            return f"{name}: left out, {label(node)} takes weights 0 and 1, and has others"
-        scale = np.ones(len(rows), dtype=np.float32)
-        return Weight(node, name, values.shape, PackedMatrix.from_bits(rows == 1), scale, "0/1")
-    if not _is_bipolar(rows):
-        return f"{name}: left out, {label(node)} has weights of more than two values"
-    scale = np.abs(rows[:, 0]).astype(np.float32)
-    origin = graph.constants[root]
-    matrix = PackedMatrix.from_signs(rows)
-    if origin.ndim < 2 or _is_bipolar(origin.reshape(len(origin), -1)) or _is_bipolar(origin.T):
-        return Weight(node, name, values.shape, matrix, scale, "±1")
-    zeros = int(np.count_nonzero(origin == 0))
-    return Weight(node, name, values.shape, matrix, scale, "signs of real values", zeros)
-
-
-def _is_bipolar(rows: Array) -> bool:
-    """Whether every row has one magnitude, which is not 0."""
-    magnitude = np.abs(rows)
-    scale = magnitude[:, :1]
-    return bool((np.isfinite(scale) & (scale > 0)).all() and (magnitude == scale).all())
+def integers(node: onnx.NodeProto, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """An attribute that is a list of whole numbers; of an attribute of another type nothing."""
+    value = attributes(node).get(name, list(default))
+    whole = isinstance(value, list) and all(isinstance(entry, int) for entry in value)
+    return tuple(value) if whole else ()
 
 
 def _open(path: Path, proto: onnx.ModelProto, constants: dict[str, Array]) -> OnnxGraph:
@@ -250,6 +149,26 @@ def _fold(node: onnx.NodeProto, values: list[Array]) -> Array | None:
     if node.op_type in _ARITHMETIC and _is_small(values) and all(value.dtype.kind == "f" for value in values):
         with np.errstate(all="ignore"):
             return np.asarray(_ARITHMETIC[node.op_type](*values), dtype=values[0].dtype)
+    return _fold_sizes(node, values, given) if all(value.dtype.kind == "i" for value in values) else None
+
+
+def _fold_sizes(node: onnx.NodeProto, values: list[Array], given: dict[str, Any]) -> Array | None:
+    """The few whole numbers from which PyTorch's exporter works out shapes and paddings."""
+    if sum(value.size for value in values) > MOST_SIZES:
+        return None
+    match node.op_type, values:
+        case "Cast", [value] if given.get("to") == onnx.TensorProto.INT64:
+            return value.astype(np.int64)
+        case "Concat", [_, *_]:
+            return np.concatenate(values, axis=given["axis"])
+        case "ConstantOfShape", [shape] if 0 <= math.prod(shape.tolist()) <= MOST_SIZES and "value" in given:
+            return np.full(shape.tolist(), numpy_helper.to_array(given["value"]).item())
+        case "Slice", [data, starts, ends, axes, steps]:
+            index = [slice(None)] * data.ndim
+            bounds = (part.tolist() for part in (axes, starts, ends, steps))
+            for axis, start, end, step in zip(*bounds, strict=True):
+                index[axis] = slice(start, end, step)
+            return data[tuple(index)]
     return None
 
 

@@ -21,8 +21,10 @@ from torch import nn
 
 from bnnedge.errors import DataError, FileError, UnsupportedError
 from bnnedge.importers.arrays import Tensors, layer_names, read_bits, read_tensors
+from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.fold import Affine, Lattice, Thresholds, fold_sign
-from bnnedge.packed.model import InputEncoding, PackedLayer, PackedModel
+from bnnedge.packed.layer import PackedLayer
+from bnnedge.packed.model import PackedModel
 
 __all__ = ["ASSUMPTIONS", "StateDict", "model_of", "read_state_dict", "tensors_of"]
 
@@ -93,6 +95,9 @@ def model_of(state: StateDict, path: Path, provenance: dict[str, object]) -> Pac
     Its modules are ``features.N``: a dense layer and a batch-norm in turn, a scalar TensorNorm at the end.
     Thresholds come from PyTorch's own batch-norm, over the lattice of pre-activations.
 
+    Its CNV is no packed model: it takes 2x / 255 − 1 rounded to 8 bits, in steps of 1 / 128: x − 128 up to
+    x = 127, and from there on x − 127, at most 127. No whole-number input is that.
+
     Raises:
         UnsupportedError: another network, or a batch-norm that is not finite.
         FileError: weights that cannot be read, or are not finite.
@@ -100,6 +105,12 @@ def model_of(state: StateDict, path: Path, provenance: dict[str, object]) -> Pac
     modules = _modules(state)
     names, kinds = list(modules), [_kind(parts) for parts in modules.values()]
     pairs = len(kinds) // 2
+    if all(re.fullmatch(r"(conv|linear)_features\.\d+", name) for name in names):
+        raise UnsupportedError(
+            f"{path.name} is BNN-PYNQ's CNV, whose inputs are not whole numbers: it rounds 2x / 255 − 1 to 8 "
+            "bits, so that pixels 127 and 128 are two steps apart and 254 and 255 are the same",
+            "bnnedge audit and compare read its weights; bnnedge train trains a CNV of whole-number inputs",
+        )
     named = all(re.fullmatch(r"features\.\d+", name) for name in names)
     if not named or kinds != ["dense", "batch-norm"] * (pairs - 1) + ["dense", "tensor-norm"]:
         raise UnsupportedError(
@@ -112,7 +123,7 @@ def model_of(state: StateDict, path: Path, provenance: dict[str, object]) -> Pac
         values = _numpy(f"{name}.weight", modules[name]["weight"], path)
         matrices.append(read_bits(f"{path}: {name}.weight", values, latent=True)[0])
     try:
-        encoding = InputEncoding("bipolar", matrices[0].columns, 255, 128)
+        encoding = InputEncoding.bipolar((matrices[0].columns,), 255, 128)
         layers: list[PackedLayer] = []
         for name, matrix, norm in zip(layer_names(dense), matrices, norms, strict=True):
             hidden = len(layers) < pairs - 1

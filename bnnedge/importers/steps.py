@@ -12,32 +12,70 @@ from numpy.typing import NDArray
 from bnnedge.errors import UnsupportedError
 from bnnedge.importers.onnx import QUANT_DOMAINS, OnnxGraph, attributes, label
 
-__all__ = ["Float32", "Step", "refusal", "run", "step_of"]
+__all__ = [
+    "Carried",
+    "Float32",
+    "Layout",
+    "Step",
+    "bias_of",
+    "compose",
+    "levels_of",
+    "refusal",
+    "run",
+    "step_of",
+]
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _CUSTOM = ("BipolarQuant", "MultiThreshold")
+_MULTI_BIT = ("IntQuant", "Quant", "QuantizeLinear", "Trunc")
+_BY_CHANNEL = ("BatchNormalization", "MultiThreshold")  # constants are (features,) wherever these lie
 _COMPARISONS: dict[str, np.ufunc] = {
     "Greater": np.greater, "GreaterOrEqual": np.greater_equal, "Less": np.less, "LessOrEqual": np.less_equal
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How the tensor that runs through a chain lies, as far as its constants must know.
+
+    Attributes:
+        width: features that constants can tell apart: of an image, its channels.
+        axis: where those lie, counted from the end: −1, or −3 of an image whose channels come first; 0 where
+            they no longer lie along any, as after a flattening, so that a constant is one value for all.
+    """
+
+    width: int
+    axis: int
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What the graph carries for a bit t of −1 or +1, or for a whole number t: ``scale * t + offset``."""
+
+    scale: float
+    offset: float
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One node, as a function of the tensor that runs through it, features last.
+    """One node, as a function of the tensor that runs through it, features (of an image: channels) last.
 
     Attributes:
         node: the node.
         apply: float32 to float32, each operation rounded as the graph rounds it.
         affine: scale and offset in float64, one value or one a feature; None for a sign.
         levels: the two values of a sign, the one below its threshold first; None for an affine step.
+        sources: where the step puts features side by side, which of those before each is made of, −1 where it
+            is 0; else None.
     """
 
     node: onnx.NodeProto
     apply: Callable[[Float32], Float32]
     affine: tuple[Float64, Float64] | None = None
     levels: tuple[Float32, Float32] | None = None
+    sources: NDArray[np.intp] | None = None
 
 
 def run(steps: Sequence[Step], values: Float32) -> Float32:
@@ -48,13 +86,46 @@ def run(steps: Sequence[Step], values: Float32) -> Float32:
     return values
 
 
-def step_of(graph: OnnxGraph, node: onnx.NodeProto, tensor: str, width: int) -> Step:
-    """The step that a node is for ``tensor`` of ``width`` features.
+def levels_of(steps: Sequence[Step], width: int) -> tuple[Carried, Float32]:
+    """What −1 and +1 are after the steps, the same for every feature; and the value of +1, (width,).
+
+    Raises:
+        UnsupportedError: they differ from feature to feature.
+    """
+    last, levels = max((place, step.levels) for place, step in enumerate(steps) if step.levels)
+    ends = [run(steps[last + 1 :], np.broadcast_to(level, (width,)).astype(np.float32)) for level in levels]
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    if not (low < high).all() or (low != low[0]).any() or (high != high[0]).any():
+        raise refusal(steps[last].node, "gives bits that are not the same two values for every neuron")
+    return Carried((float(high[0]) - float(low[0])) / 2, (float(high[0]) + float(low[0])) / 2), high
+
+
+def compose(
+    steps: Sequence[Step], scale: NDArray[np.float64], offset: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Affine steps one after another, after a first scale and offset.
+
+    Raises:
+        UnsupportedError: one is not affine.
+    """
+    for step in steps:
+        if step.sources is not None:
+            raise refusal(step.node, "repeats numbers, not for a threshold each")
+        if step.affine is None:
+            raise refusal(step.node, "ends the network with a sign, which leaves no scores")
+        scale, offset = scale * step.affine[0], offset * step.affine[0] + step.affine[1]
+    return scale, offset
+
+
+def step_of(graph: OnnxGraph, node: onnx.NodeProto, tensor: str, layout: Layout) -> Step:
+    """The step that a node is for ``tensor``.
 
     Raises:
         UnsupportedError: it is none, or its constants are not one value or one a feature.
     """
-    operands = [_operand(graph, node, name, width) for name in node.input if name and name != tensor]
+    if node.op_type in _MULTI_BIT:
+        raise refusal(node, "quantises to more than two values")
+    operands = [_operand(graph, node, name, layout) for name in node.input if name and name != tensor]
     position = list(node.input).index(tensor)
     custom = node.op_type in _CUSTOM
     if node.domain in (QUANT_DOMAINS if custom else ("", "ai.onnx")):
@@ -62,6 +133,15 @@ def step_of(graph: OnnxGraph, node: onnx.NodeProto, tensor: str, width: int) -> 
         if step is not None:
             return step
     raise refusal(node, "is no step that a 1-bit layer is made of")
+
+
+def bias_of(graph: OnnxGraph, node: onnx.NodeProto, outputs: int) -> Step | None:
+    """What a Gemm or a Conv adds to its product; None where it adds nothing."""
+    names = [name for name in node.input[2:3] if name]
+    if not names:
+        return None
+    bias = _operand(graph, node, names[0], Layout(outputs, -1))
+    return _affine(node, lambda x: x + bias, 1, bias)
 
 
 def _sign_of(node: onnx.NodeProto, operands: list[Float32], position: int) -> Step | None:
@@ -107,21 +187,26 @@ def refusal(node: onnx.NodeProto, reason: str) -> UnsupportedError:
     """Which node keeps a graph from being a packed model."""
     return UnsupportedError(
         f"{label(node)} {reason}",
-        "a packed model is a chain of dense layers of 1-bit weights with batch-norms and signs between them; "
-        "bnnedge audit reads the weights of any graph",
+        "a packed model is a chain of 1-bit convolutions, then dense layers, with batch-norms and signs "
+        "between them; bnnedge audit reads the weights of any graph",
     )
 
 
-def _operand(graph: OnnxGraph, node: onnx.NodeProto, name: str, width: int) -> Float32:
+def _operand(graph: OnnxGraph, node: onnx.NodeProto, name: str, layout: Layout) -> Float32:
     """A constant as (1,) or (width,) float32."""
     values = graph.constants.get(name)
     if values is None or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
         raise refusal(node, f"takes {name!r}, which is no finite constant")
-    if node.op_type == "MultiThreshold" and values.ndim == 2:
-        if values.shape[1] != 1:
-            raise refusal(node, f"has {values.shape[1]} thresholds a neuron, which makes more than one bit")
-        values = values.T
-    if values.size != 1 and (values.ndim == 0 or values.shape[-1] != width or values.size != width):
+    width, axis = layout.width, layout.axis
+    if node.op_type in _BY_CHANNEL:
+        axis = -1 if axis else 0
+        if node.op_type == "MultiThreshold" and values.ndim == 2:
+            number = values.shape[1]
+            if number != 1:
+                raise refusal(node, f"has {number} thresholds a neuron, which makes more than one bit")
+            values = values.T
+    along = axis < 0 and values.ndim >= -axis and values.shape[axis] == values.size == width
+    if values.size != 1 and not along:
         raise refusal(
             node, f"takes a constant of shape {values.shape}, which is not one value a feature of {width}"
         )

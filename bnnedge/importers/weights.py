@@ -58,7 +58,8 @@ def _state_dict(name: str, path: Path) -> WeightSet:
 
 def _onnx(name: str, path: Path) -> WeightSet:
     from bnnedge.importers.chain import ASSUMPTIONS, model_of
-    from bnnedge.importers.onnx import read_onnx, tensors_of
+    from bnnedge.importers.onnx import read_onnx
+    from bnnedge.importers.onnx_weights import tensors_of
 
     graph = read_onnx(path)
     tensors, notes = tensors_of(graph)

@@ -1,19 +1,24 @@
 """Brevitas quantisers for 1-bit weights and activations, scale 1, as in its BNN-PYNQ networks.
 
-Both map 0 to +1 and pass the gradient straight through; the clipped one only where |x| <= 1.
+All map 0 to +1. Their gradients are those of :func:`bnnedge.nets.signs.sign`, by the same names.
 """
 
 from __future__ import annotations
 
-from brevitas.core.bit_width import BitWidthImplType
+import torch
+from brevitas.core.bit_width import BitWidthConst, BitWidthImplType
 from brevitas.core.quant import BinaryQuant, ClampedBinaryQuant, QuantType
 from brevitas.core.restrict_val import RestrictValueType
 from brevitas.core.scaling import ScalingImplType
+from brevitas.core.utils import StatelessBuffer
 from brevitas.core.zero_point import ZeroZeroPoint
 from brevitas.inject import ExtendedInjector
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
+from torch import Tensor, nn
 
-__all__ = ["BinaryWeight", "ClippedBinaryActivation", "IdentityBinaryActivation"]
+from bnnedge.nets.signs import ActivationGradient, sign
+
+__all__ = ["ACTIVATIONS", "BinaryWeight"]
 
 
 class _Binary(ExtendedInjector):  # type: ignore[misc]
@@ -34,6 +39,21 @@ class BinaryWeight(_Binary, WeightQuantSolver):  # type: ignore[misc]
     scaling_const = 1.0
 
 
+class PolynomialBinaryQuant(nn.Module):
+    """A Brevitas tensor quantiser: the sign, with the gradient of a piecewise polynomial near it."""
+
+    def __init__(self, scaling_impl: nn.Module) -> None:
+        super().__init__()
+        self.scaling_impl = scaling_impl
+        self.bit_width = BitWidthConst(1)
+        self.zero_point = StatelessBuffer(torch.tensor(0.0))
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Signs, scale, zero point and bit width."""
+        scale = self.scaling_impl(values)
+        return sign(values, "polynomial") * scale, scale, self.zero_point(), self.bit_width()
+
+
 class ClippedBinaryActivation(_Binary, ActQuantSolver):  # type: ignore[misc]
     """Activations −1 and +1; the gradient passes where |x| <= 1."""
 
@@ -46,3 +66,17 @@ class IdentityBinaryActivation(ClippedBinaryActivation):
     """Activations −1 and +1; the gradient passes everywhere."""
 
     tensor_quant = BinaryQuant
+
+
+class PolynomialBinaryActivation(ClippedBinaryActivation):
+    """Activations −1 and +1; the gradient falls from 2 at 0 to 0 at ±1."""
+
+    tensor_quant = PolynomialBinaryQuant
+
+
+ACTIVATIONS: dict[ActivationGradient, type] = {
+    "clipped": ClippedBinaryActivation,
+    "identity": IdentityBinaryActivation,
+    "polynomial": PolynomialBinaryActivation,
+}
+"""Quantisers of activations by the name of their gradient."""

@@ -1,4 +1,4 @@
-"""Packed models as safetensors files: schema 1, specified in the README under "File formats".
+"""Packed models as safetensors files: schema 2, specified in the README under "File formats".
 
 One metadata entry, ``bnnedge``, holds canonical JSON: schema, encoding, layer order with shapes, provenance
 and the SHA-256 of every tensor. The same model always gives the same bytes.
@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from bnnedge.errors import BnnedgeError, FileError
 from bnnedge.files import write_atomically
+from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.fold import Affine, Thresholds
+from bnnedge.packed.layer import Convolution, PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
-from bnnedge.packed.model import InputEncoding, PackedLayer, PackedModel
+from bnnedge.packed.model import PackedModel
+from bnnedge.packed.stored import StoredTensor, read_header
 
 __all__ = ["SCHEMA", "digest", "load_packed", "save_packed"]
 
-SCHEMA = 1
+SCHEMA = 2
 FORMAT = "bnnedge.packed"
+INPUT_THRESHOLDS = "encoding/thresholds"  # no layer's name has a /
 MAPPED_BYTES = 1 << 20  # tensors from this size on stay in the file
 
 Tensors = dict[str, NDArray[Any]]
@@ -52,26 +55,13 @@ def load_packed(path: Path) -> PackedModel:
     Raises:
         FileError: missing, truncated, corrupt, of another format or of a newer schema.
     """
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:  # checks header, offsets and sizes
-            metadata = file.metadata() or {}
-            small = [name for name in file.keys() if not _is_large(file, name)]  # noqa: SIM118
-            tensors = {name: file.get_tensor(name) for name in small}
-        tensors |= _map_large(path, small)
-    except FileNotFoundError as error:
-        raise FileError(f"no file {path}", "name a checkpoint, a run directory or a preset") from error
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except safetensors.SafetensorError as error:
-        raise FileError(
-            f"{path} is no whole safetensors file: {error}",
-            "the file is truncated, corrupt or of another format; copy it again",
-        ) from error
+    metadata, stored = read_header(path)
     if "bnnedge" not in metadata:
         raise FileError(
             f"{path} is a safetensors file, but not a packed 1-bit model",
             "expected one written by bnnedge: its metadata has an entry 'bnnedge'",
         )
+    tensors = {name: _read(tensor) for name, tensor in stored.items()}
     try:
         return _rebuild(json.loads(metadata["bnnedge"]), tensors)
     except BnnedgeError as error:
@@ -82,21 +72,9 @@ def load_packed(path: Path) -> PackedModel:
         ) from error
 
 
-def _is_large(file: Any, name: str) -> bool:
-    tensor = file.get_slice(name)
-    return bool(tensor.get_dtype() == "U8" and math.prod(tensor.get_shape()) >= MAPPED_BYTES)
-
-
-def _map_large(path: Path, others: list[str]) -> Tensors:
-    """The large uint8 tensors as views of the file: read when used, and never all in memory at once."""
-    with path.open("rb") as handle:
-        length = int.from_bytes(handle.read(8), "little")
-        header = json.loads(handle.read(length))
-    entries = {name: entry for name, entry in header.items() if name not in ("__metadata__", *others)}
-    return {
-        name: np.memmap(path, np.uint8, "r", 8 + length + entry["data_offsets"][0], tuple(entry["shape"]))
-        for name, entry in entries.items()
-    }
+def _read(tensor: StoredTensor) -> NDArray[Any]:
+    """The values of a tensor: small ones copied, so that the file need not stay open for them."""
+    return tensor.view() if tensor.bytes >= MAPPED_BYTES else np.array(tensor.view())
 
 
 def _serialise(model: PackedModel) -> bytes:
@@ -107,6 +85,8 @@ def _serialise(model: PackedModel) -> bytes:
 
 def _tensors(model: PackedModel) -> Tensors:
     tensors: Tensors = {"head.scale": model.head.scale, "head.offset": model.head.offset}
+    if model.encoding.thresholds is not None:
+        tensors[INPUT_THRESHOLDS] = model.encoding.thresholds
     for layer in model.layers:
         tensors[f"{layer.name}.weight"] = layer.weights.bytes
         if layer.thresholds is not None:
@@ -116,23 +96,21 @@ def _tensors(model: PackedModel) -> Tensors:
 
 
 def _describe(model: PackedModel, tensors: Tensors) -> dict[str, object]:
-    encoding = model.encoding
     description: dict[str, object] = {
         "format": FORMAT,
         "schema": SCHEMA,
-        "encoding": {
-            "kind": encoding.kind,
-            "features": encoding.features,
-            "maximum": encoding.maximum,
-            "threshold": encoding.threshold,
-        },
-        "layers": [
-            {"name": layer.name, "type": "dense", "outputs": layer.outputs, "inputs": layer.inputs}
-            for layer in model.layers
-        ],
+        "encoding": {"shape": list(model.encoding.shape), "maximum": model.encoding.maximum},
+        "layers": [_describe_layer(layer) for layer in model.layers],
         "tensors": {name: hashlib.sha256(tensor.data).hexdigest() for name, tensor in tensors.items()},
     }
     return description | {"sha256": hashlib.sha256(_canonical_json(description).encode()).hexdigest()}
+
+
+def _describe_layer(layer: PackedLayer) -> dict[str, object]:
+    common = {"name": layer.name, "outputs": layer.outputs, "inputs": layer.inputs}
+    if layer.convolution is None:
+        return {"type": "dense", **common}
+    return {"type": "convolution", **common, **asdict(layer.convolution)}
 
 
 def _rebuild(description: dict[str, Any], tensors: Tensors) -> PackedModel:
@@ -141,14 +119,12 @@ def _rebuild(description: dict[str, Any], tensors: Tensors) -> PackedModel:
             f"format {description['format']!r} schema {description['schema']!r} is not known here",
             f"this bnnedge reads {FORMAT!r} schema {SCHEMA}; a newer one may be needed",
         )
-    layers = []
-    for entry in description["layers"]:
-        if entry["type"] != "dense":
-            raise FileError(f"layer {entry['name']!r} is of unknown type {entry['type']!r}")
-        layers.append(_rebuild_layer(entry, tensors))
+    encoding = description["encoding"]
     model = PackedModel(
-        encoding=InputEncoding(**description["encoding"]),
-        layers=tuple(layers),
+        encoding=InputEncoding(
+            tuple(map(int, encoding["shape"])), int(encoding["maximum"]), tensors.get(INPUT_THRESHOLDS)
+        ),
+        layers=tuple(_rebuild_layer(entry, tensors) for entry in description["layers"]),
         head=Affine(tensors["head.scale"], tensors["head.offset"]),
         provenance=dict(description["provenance"]),
     )
@@ -169,7 +145,20 @@ def _rebuild_layer(entry: dict[str, Any], tensors: Tensors) -> PackedLayer:
     thresholds = None
     if f"{name}.threshold" in tensors:
         thresholds = Thresholds(tensors[f"{name}.threshold"], tensors[f"{name}.direction"])
-    return PackedLayer(name, PackedMatrix.from_bytes(rows, int(entry["inputs"])), thresholds)
+    matrix = PackedMatrix.from_bytes(rows, int(entry["inputs"]))
+    return PackedLayer(name, matrix, thresholds, _rebuild_convolution(entry))
+
+
+def _rebuild_convolution(entry: dict[str, Any]) -> Convolution | None:
+    match entry["type"]:
+        case "dense":
+            return None
+        case "convolution":
+            channels, height, width = entry["input_shape"]
+            sizes = {name: int(entry[name]) for name in ("kernel", "stride", "padding", "pool")}
+            return Convolution((int(channels), int(height), int(width)), **sizes)
+        case kind:
+            raise FileError(f"layer {entry['name']!r} is of unknown type {kind!r}")
 
 
 def _canonical_json(value: object) -> str:

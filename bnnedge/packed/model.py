@@ -3,91 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.errors import DataError
-from bnnedge.packed.fold import Affine, Lattice, Thresholds
-from bnnedge.packed.matrix import PackedMatrix
+from bnnedge.packed.encoding import InputEncoding
+from bnnedge.packed.fold import Affine, Lattice
+from bnnedge.packed.layer import PackedLayer
 
-__all__ = ["InputEncoding", "PackedLayer", "PackedModel", "Prediction"]
-
-
-@dataclass(frozen=True)
-class InputEncoding:
-    """How a sample of whole numbers 0 … maximum becomes what the first layer sees.
-
-    ``bipolar`` compares each feature with one threshold, so that the hardware sees bits (as BNN-PYNQ
-    does: 128 of 255 is the sign of 2x/255 − 1). ``integer`` passes the numbers on, into 1-bit weights.
-
-    Attributes:
-        kind: ``bipolar`` or ``integer``.
-        features: number of features of a sample.
-        maximum: largest value of a feature, at most 255.
-        threshold: for ``bipolar``, a feature is +1 exactly when it is >= threshold; 0 for ``integer``.
-    """
-
-    kind: Literal["bipolar", "integer"]
-    features: int
-    maximum: int
-    threshold: int = 0
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("bipolar", "integer"):
-            raise DataError(f"unknown input encoding {self.kind!r}", "expected 'bipolar' or 'integer'")
-        if self.features < 1 or not 1 <= self.maximum <= 255:
-            raise DataError(
-                f"an input of {self.features} features up to {self.maximum} cannot be",
-                "expected at least one feature, with values up to at most 255",
-            )
-        if not 0 <= self.threshold <= self.maximum or (self.kind == "integer" and self.threshold):
-            raise DataError(
-                f"input threshold {self.threshold} does not fit {self.kind} inputs up to {self.maximum}"
-            )
-
-    @property
-    def lattice(self) -> Lattice:
-        """The values of the first layer's pre-activations."""
-        if self.kind == "bipolar":
-            return Lattice(self.features, 2)
-        return Lattice(self.features * self.maximum, 1)
-
-
-@dataclass(frozen=True, eq=False)
-class PackedLayer:
-    """A dense layer: ``a = W x``, then, unless it is the last, a comparison.
-
-    Attributes:
-        name: unique in the model; letters, digits, ``_``, ``-`` and ``.``.
-        weights: (outputs, inputs), as trained.
-        thresholds: what makes activations of the pre-activations; None for the last layer.
-    """
-
-    name: str
-    weights: PackedMatrix
-    thresholds: Thresholds | None = None
-
-    def __post_init__(self) -> None:
-        if not self.name or not all(c.isascii() and (c.isalnum() or c in "_-.") for c in self.name):
-            raise DataError(f"bad layer name {self.name!r}", "use letters, digits, '_', '-' and '.'")
-        if not self.weights.rows or not self.weights.columns:
-            raise DataError(f"layer {self.name} has an empty weight matrix {self.weights.shape}")
-        if self.thresholds is not None and self.thresholds.values.size != self.outputs:
-            raise DataError(
-                f"layer {self.name}: {self.thresholds.values.size} thresholds for {self.outputs} neurons"
-            )
-
-    @property
-    def inputs(self) -> int:
-        """Number of inputs."""
-        return self.weights.columns
-
-    @property
-    def outputs(self) -> int:
-        """Number of neurons."""
-        return self.weights.rows
+__all__ = ["PackedModel", "Prediction"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +37,7 @@ class PackedModel:
 
     Attributes:
         encoding: what happens to a sample before the first layer.
-        layers: at least one; all but the last have thresholds.
+        layers: at least one; all but the last have thresholds; the last is dense.
         head: float32 scale and offset that turn the last pre-activations into logits, one a class or one
             for all.
         provenance: where the model came from (preset, data, seed, step, …); JSON values, kept in files.
@@ -128,19 +54,30 @@ class PackedModel:
     def __post_init__(self) -> None:
         if not self.layers:
             raise DataError("a model needs at least one layer")
-        width = self.encoding.features
+        shape = self.encoding.encoded_shape
         for position, layer in enumerate(self.layers):
             last = position == len(self.layers) - 1
-            if layer.inputs != width:
-                raise DataError(f"layer {layer.name} takes {layer.inputs} inputs, but {width} reach it")
+            if not layer.takes(shape):
+                raise DataError(
+                    f"layer {layer.name} takes {_sizes(layer.input_shape)} inputs, "
+                    f"but {_sizes(shape)} reach it"
+                )
             if last == (layer.thresholds is not None):
                 wanted = "no thresholds, being the last" if last else "thresholds"
                 raise DataError(f"layer {layer.name} must have {wanted}")
-            width = layer.outputs
+            shape = layer.output_shape
+        if len(shape) != 1:
+            raise DataError(f"the last layer, {layer.name}, must be dense", "scores are one number a class")
+        first = self.layers[0].convolution
+        if first is not None and first.padding and self.encoding.kind == "integer":
+            raise DataError(
+                "whole-number inputs cannot be padded with −1",
+                "no padding in the first layer, or bits as inputs",
+            )
         if len({layer.name for layer in self.layers}) != len(self.layers):
             raise DataError("layer names must differ")
-        if self.head.scale.size not in (1, width):
-            raise DataError(f"a head of {self.head.scale.size} scales does not fit {width} classes")
+        if self.head.scale.size not in (1, self.classes):
+            raise DataError(f"a head of {self.head.scale.size} scales does not fit {self.classes} classes")
 
     @property
     def classes(self) -> int:
@@ -150,12 +87,26 @@ class PackedModel:
     @property
     def lattices(self) -> tuple[Lattice, ...]:
         """The values that each layer's pre-activations can take, in model order."""
-        return (self.encoding.lattice, *(Lattice(layer.inputs, 2) for layer in self.layers[1:]))
+        first, *others = self.layers
+        return (self.encoding.lattice(first.inputs), *(Lattice(layer.inputs, 2) for layer in others))
 
     @property
     def head_is_order_preserving(self) -> bool:
         """Whether the largest score always has the largest logit: one positive scale, one offset."""
         return self.head.scale.size == 1 and bool(self.head.scale[0] > 0)
+
+    @property
+    def needs_head(self) -> bool:
+        """Whether the head can change which class is the largest, or make equals of classes that differ.
+
+        A positive scale keeps the order of real numbers; in float32 it may still round two scores to the
+        same logit, so the whole lattice of scores is looked at.
+        """
+        if not self.head_is_order_preserving:
+            return True
+        lattice = self.lattices[-1]
+        scores = np.arange(-lattice.bound, lattice.bound + 1, lattice.step, dtype=np.int32)
+        return not bool((np.diff(self.head(scores)) > 0).all())
 
     def canonical(self) -> PackedModel:
         """The same function with every threshold direction +1.
@@ -164,7 +115,7 @@ class PackedModel:
         becomes ``a >= value``. Hardware and graphs are made from this form; complexity is measured on the
         weights as trained.
         """
-        return replace(self, layers=tuple(_canonical(layer) for layer in self.layers))
+        return replace(self, layers=tuple(layer.canonical() for layer in self.layers))
 
     def predict(self, inputs: NDArray[np.uint8]) -> Prediction:
         """Scores and labels of (samples, features) whole numbers, by XNOR and popcount."""
@@ -173,9 +124,5 @@ class PackedModel:
         return predict(self, inputs)
 
 
-def _canonical(layer: PackedLayer) -> PackedLayer:
-    if layer.thresholds is None or (layer.thresholds.directions > 0).all():
-        return layer
-    negative = layer.thresholds.directions < 0
-    upright = Thresholds(layer.thresholds.values, np.ones_like(layer.thresholds.directions))
-    return replace(layer, weights=layer.weights.complement_rows(negative), thresholds=upright)
+def _sizes(shape: tuple[int, ...]) -> str:
+    return str(prod(shape)) if len(shape) == 1 else " x ".join(map(str, shape))

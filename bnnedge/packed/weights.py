@@ -84,5 +84,5 @@ class WeightSet:
 
 def weights_of(model: PackedModel, name: str = "model") -> WeightSet:
     """The weight bits of a packed model."""
-    tensors = tuple(BitTensor(layer.name, layer.weights, layer.weights.shape) for layer in model.layers)
+    tensors = tuple(BitTensor(layer.name, layer.weights, layer.weight_shape) for layer in model.layers)
     return WeightSet(name, tensors, model, digest(model), model.provenance)

@@ -14,7 +14,7 @@ from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.complexity.sampling import Value
 from bnnedge.report.charts import Line, colour_of, line_chart
 
-__all__ = ["Curve", "Key", "curves", "keys"]
+__all__ = ["Curve", "Key", "RunCurves", "curves"]
 
 T = TypeVar("T")
 
@@ -59,28 +59,59 @@ class Key:
     colour: str
 
 
-def keys(series: Series) -> list[Key]:
-    """The legend of the curves by layer."""
+@dataclass(frozen=True)
+class RunCurves:
+    """What a page shows of a run.
+
+    Attributes:
+        history: learning curves by epoch: loss and accuracy, of training and of validation.
+        history_keys: their legend.
+        by_layer: curves of the measures over the checkpoints, layer by layer.
+        keys: their legend.
+        checkpoints: how many there are.
+        drawn: how many of them the curves go through.
+        settled: for each layer, since which checkpoint it has kept within 1 % of its last state.
+    """
+
+    history: list[Curve]
+    history_keys: list[Key]
+    by_layer: list[Curve]
+    keys: list[Key]
+    checkpoints: int
+    drawn: int
+    settled: Mapping[str, str]
+
+
+def curves(series: Series | None, records: Sequence[Mapping[str, Any]]) -> RunCurves:
+    """Learning curves of a run's records, and curves by layer of its checkpoints; either may be missing."""
+    splits = [Key(name, colour_of(place, 2)) for place, name in enumerate(("training", "validation"))]
+    if series is None:
+        return RunCurves(list(_history(records, None)), splits, [], [], 0, 0, {})
+    best = _Axis.of(series.points, series.points).best
+    by_layer = list(_by_layer(series))
     names = [name for name, _ in series.points[0].layers]
-    return [Key(name, colour_of(place, len(names))) for place, name in enumerate(names)] + [Key("all", TOTAL)]
+    layers = [Key(name, colour_of(place, len(names))) for place, name in enumerate(names)]
+    return RunCurves(
+        history=list(_history(records, best)),
+        history_keys=splits,
+        by_layer=by_layer,
+        keys=[*layers, Key("all", TOTAL)],
+        checkpoints=len(series.points),
+        drawn=by_layer[0].points,
+        settled=series.settled,
+    )
 
 
-def curves(series: Series | None, records: Sequence[Mapping[str, Any]]) -> tuple[list[Curve], list[Curve]]:
-    """Charts of the training history, and charts by layer."""
-    by_layer = list(_by_layer(series)) if series is not None else []
-    return list(_history(records)), by_layer
-
-
-def _history(records: Sequence[Mapping[str, Any]]) -> Iterator[Curve]:
+def _history(records: Sequence[Mapping[str, Any]], best: float | None) -> Iterator[Curve]:
     chosen = _thinned(records, 200)
     epochs = [_number(record, "epoch") for record in chosen]
     for title, unit, quantity in _HISTORY:
         lines = [
-            Line(epochs, [_number(record, f"{split}_{quantity}") for record in chosen], colour)
-            for split, colour in (("train", colour_of(0, 2)), ("validation", colour_of(1, 2)))
+            Line(epochs, [_number(record, f"{split}_{quantity}") for record in chosen], colour_of(place, 2))
+            for place, split in enumerate(("train", "validation"))
         ]
         if any(math.isfinite(value) for line in lines for value in line.y):
-            yield Curve(title, unit, line_chart(f"h-{quantity}", lines, "epoch"), len(chosen))
+            yield Curve(title, unit, line_chart(f"h-{quantity}", lines, "epoch", best), len(chosen))
 
 
 def _by_layer(series: Series) -> Iterator[Curve]:
@@ -133,8 +164,8 @@ class _Axis:
 
     @classmethod
     def of(cls, points: Sequence[SeriesPoint], everything: Sequence[SeriesPoint]) -> _Axis:
-        """Epochs where the points are named after them, else their order."""
-        epochs = {point.name: re.match(r"epoch (\d+)\b", point.name) for point in everything}
+        """Epochs where the points are named after them, whole or not, else their order."""
+        epochs = {point.name: re.match(r"epoch (\d+(?:\.\d+)?)\b", point.name) for point in everything}
         if not all(epochs.values()):
             order = {point.name: place for place, point in enumerate(everything)}
             return cls([order[point.name] for point in points], "file, in the order given", None)

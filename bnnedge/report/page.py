@@ -1,18 +1,11 @@
-"""An audit as one self-contained HTML page, under 1 MB, that loads nothing.
-
-Everything in it that comes from a file (names, notes, provenance) is escaped by the template, and the page's
-own policy lets no other script than its one run, and nothing be fetched.
-"""
+"""An audit as one self-contained HTML page, under 1 MB, that loads nothing."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import bnnedge
@@ -25,9 +18,10 @@ from bnnedge.complexity.layout import lay_out
 from bnnedge.complexity.nulls import NullScore
 from bnnedge.complexity.sampling import Value
 from bnnedge.packed.weights import WeightSet
-from bnnedge.report.charts import ScoreScale, colour_of
-from bnnedge.report.curves import curves, keys
+from bnnedge.report.charts import ScoreScale
+from bnnedge.report.curves import curves
 from bnnedge.report.headlines import headlines
+from bnnedge.report.html import render
 from bnnedge.report.pictures import COLDEST, HOTTEST, Picture, bits_picture, heat_colours, heat_picture
 from bnnedge.report.table import Column
 from bnnedge.report.views import audit_table
@@ -64,23 +58,10 @@ def audit_page(
     Returns:
         HTML, the same for the same arguments.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda value, form: Column("", "", form).show(value)
-    script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
-    history, by_layer = curves(series, records)
     scores = [score for layer in audit.layers for score in layer.nulls]
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
         audit=audit,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         headlines=headlines(audit),
         table=audit_table(audit),
         details=_details(audit),
@@ -96,13 +77,7 @@ def audit_page(
         findings_left_out=max(0, len(audit.findings) - MOST_FINDINGS),
         saved_bits=sum(finding.weight_bits for finding in audit.findings if finding.keeps_function),
         neurons=_neurons,
-        history=history,
-        curves=by_layer,
-        keys=keys(series) if series is not None else [],
-        settled=series.settled if series is not None else {},
-        checkpoints=len(series.points) if series is not None else 0,
-        drawn=by_layer[0].points if by_layer else 0,
-        history_keys=[colour_of(0, 2), colour_of(1, 2)],
+        run=curves(series, records),
         pictures=_pictures(audit, weights),
         average=float(ctm_table((4, 4)).mean()),
         heat_gradient=", ".join("rgb({:.0f} {:.0f} {:.0f})".format(*c) for c in heat_colours()[::9]),

@@ -50,6 +50,7 @@ _NULL_COLUMNS = (
 
 _COMPARISON_COLUMNS = (
     Column("layer", "layer"),
+    Column("shape", "shape"),
     Column("bits", "bits", ",d"),
     Column("flipped_bits", "flipped", ",d"),
     Column("flipped_share", "share", ".2%"),
@@ -148,8 +149,8 @@ def comparison_table(comparison: Comparison) -> Table:
     return Table(
         title=f"From {comparison.names[0]} to {comparison.names[1]}",
         columns=_COMPARISON_COLUMNS,
-        rows=[(layer.name, *_comparison(layer)) for layer in comparison.layers],
-        total=("all", *_comparison(comparison.total)),
+        rows=[(layer.name, _shapes(layer), *_comparison(layer)) for layer in comparison.layers],
+        total=("all", None, *_comparison(comparison.total)),
         notes=notes,
     )
 
@@ -235,6 +236,11 @@ def _layers(audit: Audit) -> list[Column]:
 
 def _shape(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))
+
+
+def _shapes(layer: LayerComparison) -> str:
+    """The shape, or both where they differ."""
+    return " → ".join(dict.fromkeys("–" if shape is None else _shape(shape) for shape in layer.shapes))
 
 
 def _formatted(measure: Measure, value: Value) -> Cell:

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bnnedge.errors import ConfigError
+from bnnedge.runs.training import TrainingConfig
+from bnnedge.runs.valid import require, wrong
 from bnnedge.share import share
 
 __all__ = [
     "Config",
+    "ConvConfig",
     "DataConfig",
     "NetConfig",
     "TrainingConfig",
@@ -40,101 +43,136 @@ class DataConfig:
     """``[data]``: which samples, and how they are split.
 
     Attributes:
-        name: ``digits`` (embedded), ``mnist``, ``fashion-mnist``, or ``idx`` for your own IDX files.
+        name: ``digits`` (embedded), ``mnist``, ``fashion-mnist``, ``cifar-10``, ``dna``, ``ecg5000`` or
+            ``magic``; or ``idx``, ``npz`` or ``csv`` for files of your own.
+        path: where your own file, or your own copy of a set, is, as seen from where bnnedge is run; absent:
+            the cache of ``bnnedge data fetch``.
+        label: for ``csv``: the column of the label.
+        shape: for ``npz`` and ``csv`` that have their samples flat: (channels, height, width) of the images;
+            absent: as stored.
         resize: side in pixels that images are resized to; absent: as stored.
         validation: share of the training part held out, stratified, for every decision made in training.
         split_seed: seed of that split.
     """
 
     name: str = "digits"
+    path: str | None = None
+    label: Literal["first", "last"] = "last"
+    shape: tuple[int, ...] | None = None
     resize: int | None = None
     validation: float = 0.1
     split_seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(0 < self.validation < 1, "data.validation", self.validation, "a share between 0 and 1")
-        _require(self.resize is None or 1 <= self.resize <= 1024, "data.resize", self.resize, "1 to 1024")
-        _require(self.split_seed >= 0, "data.split_seed", self.split_seed, "0 or more")
+        require(0 < self.validation < 1, "data.validation", self.validation, "a share between 0 and 1")
+        require(self.path != "", "data.path", self.path, "a file or folder")
+        require(
+            self.shape is None or (len(self.shape) in (1, 3) and min(self.shape) >= 1),
+            "data.shape",
+            self.shape,
+            "[channels, height, width] or [features]",
+        )
+        require(self.resize is None or 1 <= self.resize <= 1024, "data.resize", self.resize, "1 to 1024")
+        require(self.split_seed >= 0, "data.split_seed", self.split_seed, "0 or more")
+
+
+@dataclass(frozen=True)
+class ConvConfig:
+    """``[[net.conv]]``: a convolution, its batch-norm, sign and pooling.
+
+    Attributes:
+        channels: number of filters.
+        kernel: side of a filter, in pixels.
+        stride: pixels from one place of a filter to the next.
+        padding: pixels of −1 around the image, on every side.
+        pool: side of the max-pooling windows after the sign; 1: none.
+    """
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    padding: int = 0
+    pool: int = 1
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("channels", 1, 65536),
+            ("kernel", 1, 64),
+            ("stride", 1, 64),
+            ("padding", 0, 63),
+            ("pool", 1, 64),
+        ):
+            value = getattr(self, name)
+            require(least <= value <= most, f"net.conv.{name}", value, f"{least} to {most}")
 
 
 @dataclass(frozen=True)
 class NetConfig:
-    """``[net]``: a multilayer perceptron, weights and activations 1 bit from the first layer to the last.
+    """``[net]``: convolutions, then dense layers; weights and activations 1 bit from the first to the last.
 
     Attributes:
-        hidden: widths of the hidden layers.
-        input: ``bipolar``, one bit a feature, or ``integer``, whole numbers into 1-bit weights.
+        conv: convolutions; none: a multilayer perceptron.
+        hidden: widths of the hidden dense layers.
+        input: ``bipolar``, one bit a feature, ``thermometer``, several, or ``integer``, whole numbers into
+            1-bit weights.
         input_threshold: for ``bipolar``: a feature is +1 when it is at least this; absent: half the range.
+        input_bits: for ``thermometer``: bits a feature.
+        input_levels: where thresholds lie: ``uniform`` over the range, at ``quantile`` of the training
+            samples, by channel, or ``learned``, by channel.
         head: ``scale``: one scale and offset for all classes (an arg-max over integers in hardware);
             ``batchnorm``: one for each class.
         initial_weights: ``uniform`` over (−1, 1), as BNN-PYNQ, or ``normal`` with sd 0.1.
-        activation_gradient: straight-through estimator of the activations: ``clipped`` to |x| <= 1, or
-            ``identity``.
+        activation_gradient: straight-through estimator of the activations: ``clipped`` to |x| <= 1,
+            ``identity``, or ``polynomial``, 2 − 2|x| within 1 (Bi-Real Net).
+        norm_momentum: share of a batch in the running statistics of batch-norm.
         input_dither: for ``bipolar``: in training, uniform noise up to ± this much is added to the inputs
             before they are quantised, so that training sees the grey levels that one threshold hides.
         dropout: share of inputs and of hidden activations left out at random in training, as BNN-PYNQ.
     """
 
+    conv: tuple[ConvConfig, ...] = ()
     hidden: tuple[int, ...] = (64, 64, 64)
-    input: Literal["bipolar", "integer"] = "bipolar"
+    input: Literal["bipolar", "thermometer", "integer"] = "bipolar"
     input_threshold: int | None = None
+    input_bits: int = 1
+    input_levels: Literal["uniform", "quantile", "learned"] = "uniform"
     head: Literal["scale", "batchnorm"] = "scale"
     initial_weights: Literal["uniform", "normal"] = "uniform"
-    activation_gradient: Literal["clipped", "identity"] = "clipped"
+    activation_gradient: Literal["clipped", "identity", "polynomial"] = "clipped"
+    norm_momentum: float = 0.1
     input_dither: float = 0.0
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(
-            self.input_dither == 0 or (self.input == "bipolar" and 0 < self.input_dither <= 255),
+        require(
+            self.input_dither == 0 or (self.input != "integer" and 0 < self.input_dither <= 255),
             "net.input_dither",
             self.input_dither,
-            "0 to 255, and only for bipolar inputs",
+            "0 to 255, and only for inputs in bits",
         )
-        _require(0 <= self.dropout < 1, "net.dropout", self.dropout, "a share from 0 to below 1")
-        _require(all(1 <= width <= 65536 for width in self.hidden), "net.hidden", self.hidden, "1 to 65536")
-        _require(
+        several = self.input == "thermometer"
+        require(
+            1 <= self.input_bits <= 255 and (several or self.input_bits == 1),
+            "net.input_bits",
+            self.input_bits,
+            "1 to 255, and more than 1 only for thermometer inputs",
+        )
+        given = self.input == "integer" or self.input_threshold is not None
+        require(
+            self.input_levels == "uniform" or not given,
+            "net.input_levels",
+            self.input_levels,
+            "uniform, where inputs are whole numbers or the threshold is given",
+        )
+        require(0 < self.norm_momentum <= 1, "net.norm_momentum", self.norm_momentum, "a share above 0")
+        require(0 <= self.dropout < 1, "net.dropout", self.dropout, "a share from 0 to below 1")
+        require(all(1 <= width <= 65536 for width in self.hidden), "net.hidden", self.hidden, "1 to 65536")
+        require(
             self.input_threshold is None or (self.input == "bipolar" and self.input_threshold >= 0),
             "net.input_threshold",
             self.input_threshold,
             "a value of the inputs, and only for bipolar ones",
         )
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """``[training]``: Adam on latent weights, cross-entropy, best epoch by validation accuracy.
-
-    Attributes:
-        epochs: passes over the training split, at most.
-        batch_size: samples a step; a smaller last batch is left out of its epoch.
-        learning_rate: of Adam; the peak where there is a schedule.
-        schedule: ``constant``, or ``cosine`` down to 0 over all epochs.
-        weight_limit: latent weights are clipped to ± this after each step; 0: never.
-        patience: stop after this many epochs without a smaller validation loss; 0: never.
-        seed: of the initial weights and of the order of samples.
-        threads: CPU threads of PyTorch; nets of this size run fastest on one.
-        checkpoint_every: epochs between checkpoints; the first, the best and the last are always kept.
-    """
-
-    epochs: int = 100
-    batch_size: int = 100
-    learning_rate: float = 0.02
-    schedule: Literal["constant", "cosine"] = "cosine"
-    weight_limit: float = 1.0
-    patience: int = 0
-    seed: int = 0
-    threads: int = 1
-    checkpoint_every: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "threads", "checkpoint_every"):
-            _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "1 or more")
-        for name in ("patience", "seed", "weight_limit"):
-            _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "0 or more")
-        _require(self.seed < 2**32, "training.seed", self.seed, "less than 2^32")
-        _require(self.batch_size >= 2, "training.batch_size", self.batch_size, "2 or more (batch-norm)")
-        _require(0 < self.learning_rate <= 10, "training.learning_rate", self.learning_rate, "0 to 10")
 
 
 @dataclass(frozen=True)
@@ -152,7 +190,7 @@ class Config:
 
     def __post_init__(self) -> None:
         fit = self.name and all(c.isascii() and (c.isalnum() or c in "-_") for c in self.name)
-        _require(bool(fit), "name", self.name, "letters, digits, '-' and '_'")
+        require(bool(fit), "name", self.name, "letters, digits, '-' and '_'")
 
 
 def presets() -> dict[str, Path]:
@@ -251,15 +289,13 @@ def _value(text: str) -> object:
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(value)
-        if isinstance(value, dict)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-        for key, value in table.items()
-        if value is not None
-    }
+    return {key: _plain(value) for key, value in table.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return _without_none(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _build(kind: type[T], table: dict[str, Any], path: str) -> T:
@@ -280,29 +316,20 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if isinstance(value, dict):
             return _build(kind, value, f"{path}.")
-        raise _wrong(path, value, "a table")
+        raise wrong(path, value, "a table")
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
         return _convert(arguments[0], value, path)  # X | None: TOML has no null, absent is None
     if origin is Literal:
         if value in arguments:
             return value
-        raise _wrong(path, value, " or ".join(repr(choice) for choice in arguments))
+        raise wrong(path, value, " or ".join(repr(choice) for choice in arguments))
     if origin is tuple:
         if isinstance(value, list):
             return tuple(_convert(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-        raise _wrong(path, value, "a list")
+        raise wrong(path, value, "a list")
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is kind:
         return value
-    raise _wrong(path, value, {int: "a whole number", float: "a number", str: "text"}.get(kind, str(kind)))
-
-
-def _wrong(path: str, value: object, wanted: str) -> ConfigError:
-    return ConfigError(f"{path} = {value!r} is not valid", f"expected {wanted}")
-
-
-def _require(condition: bool, path: str, value: object, wanted: str) -> None:
-    if not condition:
-        raise _wrong(path, value, wanted)
+    raise wrong(path, value, {int: "a whole number", float: "a number", str: "text"}.get(kind, str(kind)))

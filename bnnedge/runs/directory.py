@@ -5,6 +5,7 @@
     runs/0001-digits-tfc/
         config.toml                           resolved configuration
         metrics.jsonl                         one line an epoch
+        trajectory/epoch-000001.safetensors   measures between epochs, where the configuration asks for them
         checkpoints/step-00001080.safetensors packed models
         state.safetensors                     latent weights and optimiser, to resume from
         run.json                              status, best and last checkpoint, test result
@@ -24,11 +25,13 @@ from bnnedge.errors import BnnedgeError, FileError, OutputError
 from bnnedge.files import write_atomically, writing
 from bnnedge.runs.config import Config, load_config, to_toml
 from bnnedge.runs.metrics import append_record, keep_records, read_records
+from bnnedge.runs.trajectory import Steps, join_steps, read_steps
 
 __all__ = ["RunDirectory", "newest_run", "next_run"]
 
 SCHEMA = 1
 _NUMBERED = re.compile(r"(\d{4,})-.+")
+_STEPS = re.compile(r"epoch-(\d{6,})\.safetensors")
 _CHECKPOINT = re.compile(r"step-(\d{8,})\.safetensors")
 
 
@@ -47,7 +50,7 @@ class RunDirectory:
         """
         run = cls(path)
         with writing(path):
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if path.exists() and not (path.is_dir() and _untouched(path, run.checkpoint_folder)):
                 raise OutputError(
                     f"{path} is not empty", "name another --out, or go on with that run: --resume"
                 )
@@ -94,12 +97,7 @@ class RunDirectory:
 
     def checkpoints(self) -> dict[int, Path]:
         """All packed models by optimiser step, in that order."""
-        found = {
-            int(match[1]): path
-            for path in self.checkpoint_folder.iterdir()
-            if (match := _CHECKPOINT.fullmatch(path.name))
-        }
-        return dict(sorted(found.items()))
+        return _numbered_files(self.checkpoint_folder, _CHECKPOINT)
 
     def checkpoint_names(self) -> dict[str, Path]:
         """The checkpoints by the name of their epoch, the best one marked."""
@@ -118,11 +116,36 @@ class RunDirectory:
         """Add one epoch's metrics."""
         append_record(self.path / "metrics.jsonl", record)
 
+    def steps_file(self, epoch: int) -> Path:
+        """Where the measures of one epoch's steps go; the folder is made."""
+        folder = self.path / "trajectory"
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+        return folder / f"epoch-{epoch:06d}.safetensors"
+
+    def trajectory(self) -> Steps | None:
+        """The measures of all steps so far; None where there are none.
+
+        Raises:
+            FileError: a damaged file.
+        """
+        files = self._steps_files()
+        return join_steps(map(read_steps, files.values())) if files else None
+
+    def _steps_files(self) -> dict[int, Path]:
+        folder = self.path / "trajectory"
+        return _numbered_files(folder, _STEPS) if folder.is_dir() else {}
+
     def rewind(self, epoch: int, step: int) -> None:
-        """Forget what was written after an epoch; a resumed run writes it again."""
+        """Forget what was written after an epoch, and drafts; a resumed run writes it again."""
+        for draft in filter(_is_draft, self.path.rglob("*")):
+            draft.unlink()
         keep_records(self.path / "metrics.jsonl", epoch)
         for later, path in self.checkpoints().items():
             if later > step:
+                path.unlink()
+        for later, path in self._steps_files().items():
+            if later > epoch:
                 path.unlink()
 
     def write_summary(self, summary: dict[str, Any]) -> None:
@@ -210,6 +233,25 @@ def newest_run(root: Path) -> RunDirectory:
     if not runs:
         raise FileError(f"no run in {root}", "train one first: bnnedge train; or name a checkpoint")
     return RunDirectory.open(max(runs)[1])
+
+
+def _untouched(folder: Path, checkpoints: Path) -> bool:
+    """Whether a folder holds no more than a run that was killed before it had a configuration."""
+    return all(
+        _is_draft(path) or (path == checkpoints and path.is_dir() and not any(path.iterdir()))
+        for path in folder.iterdir()
+    )
+
+
+def _is_draft(path: Path) -> bool:
+    """Whether a file was being written when its writer was killed."""
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
+def _numbered_files(folder: Path, name: re.Pattern[str]) -> dict[int, Path]:
+    """Files by the number in their names, in that order."""
+    found = {int(match[1]): path for path in folder.iterdir() if (match := name.fullmatch(path.name))}
+    return dict(sorted(found.items()))
 
 
 def _numbered(root: Path) -> list[tuple[int, Path]]:

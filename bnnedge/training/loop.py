@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,22 +14,31 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
 
 import bnnedge
 from bnnedge.data.dataset import Dataset, Split
 from bnnedge.errors import ConfigError
 from bnnedge.importers.brevitas import pack
-from bnnedge.nets.mlp import BinaryMlp, input_encoding
-from bnnedge.packed.file import load_packed, save_packed
+from bnnedge.importers.load import load
+from bnnedge.nets.inputs import first_encoding
+from bnnedge.nets.network import BinaryNetwork
+from bnnedge.packed.file import digest, load_packed, save_packed
 from bnnedge.packed.model import PackedModel
 from bnnedge.runs.config import Config, TrainingConfig, to_toml
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.trajectory import write_steps
+from bnnedge.training.augmentation import Augmentation
+from bnnedge.training.device import prepare_device
+from bnnedge.training.losses import taught_logits, training_loss
+from bnnedge.training.optimisers import optimisers_of, set_rates, share_of_rate
 from bnnedge.training.state import Standing, load_state, save_state
-from bnnedge.training.tracker import complexity
+from bnnedge.training.tracker import StepTracker, complexity
 
 __all__ = ["train"]
 
-EVALUATION_BATCH = 8192
+# Values of the widest layer to hold at a time in evaluation: 128 MiB of float32.
+EVALUATION_VALUES = 1 << 25
 
 Record = dict[str, Any]
 
@@ -41,6 +49,7 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
     The same configuration and machine give the same bits, however often the run was killed and resumed:
     initial weights depend on the seed, all other randomness on seed and epoch, and what a killed epoch had
     written is dropped. PyTorch's deterministic algorithms and thread count are set for the process.
+    Samples lie on the device, whole.
 
     Args:
         config: what to train.
@@ -52,67 +61,58 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
         What run.json says.
 
     Raises:
-        ConfigError: a batch larger than the training split.
+        ConfigError: a batch larger than the training split, or settings that do not fit the data, the
+            machine or the teacher.
         FileError: a damaged state.
         OutputError: the run directory cannot be written.
         UnsupportedError: the training diverged.
     """
     settings = config.training
-    torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(True)
+    device = prepare_device(settings)
     torch.manual_seed(settings.seed)
-
-    encoding = input_encoding(config.net, data.train.inputs.shape[1], data.maximum)
-    net = BinaryMlp(encoding, data.classes, config.net)
-    optimiser = torch.optim.Adam(net.parameters(), lr=settings.learning_rate, fused=True)
-    samples = torch.from_numpy(data.train.inputs), torch.from_numpy(data.train.labels)
-    steps_per_epoch = len(samples[0]) // settings.batch_size
+    encoding = first_encoding(config.net, data.shape, data.maximum, data.train.inputs)
+    net = BinaryNetwork(encoding, data.classes, config.net).to(device)
+    net.layout = torch.channels_last
+    if settings.precision == "bfloat16":
+        net.precision = torch.bfloat16
+    optimisers = optimisers_of(net, settings)
+    teacher = None if settings.teacher is None else load(settings.teacher)
+    samples = _Samples.of(data, teacher, device)
+    steps_per_epoch = len(samples.labels) // settings.batch_size
     if not steps_per_epoch:
         raise ConfigError(
             f"training.batch_size = {settings.batch_size} is more than the training split has",
-            f"it has {len(samples[0])} samples",
+            f"it has {len(samples.labels)} samples",
         )
+    provenance = _provenance(config, data, teacher)
 
     if run.state_file.exists():
-        standing = load_state(run.state_file, net, optimiser)
+        standing = load_state(run.state_file, net, optimisers)
         run.rewind(standing.epoch, standing.step)
+        _check_teacher(run, provenance)
     else:
         standing = Standing()
         run.rewind(0, 0)
-        save_packed(_pack(net, config, standing), run.checkpoint(0))
-        save_state(run.state_file, net, optimiser, standing)
+        save_packed(_pack(net, provenance, standing), run.checkpoint(0))
+        save_state(run.state_file, net, optimisers, standing)
         run.write_summary(_summary(config, data, standing, "running"))
+    tracker = None
+    if settings.track == "steps":
+        tracker = StepTracker(net, settings.track_every, steps_per_epoch)
 
     while standing.epoch < settings.epochs and not _out_of_patience(settings, standing):
-        epoch, step, started = standing.epoch + 1, standing.step, time.perf_counter()
-        order = np.random.default_rng((settings.seed, epoch)).permutation(len(samples[0]))
-        torch.manual_seed(int(np.random.default_rng((settings.seed, epoch, 1)).integers(2**63)))
-        loss_sum, correct, seen = torch.zeros(()), torch.zeros((), dtype=torch.int64), 0
-
-        net.train()
-        for inputs, labels in _batches(*samples, torch.from_numpy(order), settings.batch_size):
-            for group in optimiser.param_groups:
-                group["lr"] = _learning_rate(settings, step, steps_per_epoch * settings.epochs)
-            logits = net(inputs)
-            loss = cross_entropy(logits, labels)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            if settings.weight_limit:
-                net.clip_latent_weights(settings.weight_limit)
-            loss_sum += loss.detach() * len(labels)
-            correct += (logits.argmax(1) == labels).sum()
-            seen += len(labels)
-            step += 1
-
-        validation = _evaluate(net, data.validation)
-        standing = standing.after_epoch(step, validation.accuracy, validation.loss)
-        packed = _pack(net, config, standing)
+        started = time.perf_counter()
+        learnt = _train_epoch(net, optimisers, samples, settings, standing, tracker)
+        validation = _evaluate(net, data.validation, device)
+        standing = standing.after_epoch(standing.step + steps_per_epoch, validation.accuracy, validation.loss)
+        epoch, packed = standing.epoch, _pack(net, provenance, standing)
         record = {
             "epoch": epoch,
-            "step": step,
-            "train_loss": loss_sum.item() / seen,
-            "train_accuracy": correct.item() / seen,
+            "step": standing.step,
+            "learning_rate": settings.learning_rate
+            * share_of_rate(settings, standing.step - 1, steps_per_epoch),
+            "train_loss": learnt.loss,
+            "train_accuracy": learnt.accuracy,
             "validation_loss": validation.loss,
             "validation_accuracy": validation.accuracy,
             **complexity(packed),
@@ -120,14 +120,16 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
         }
         # The state is written last: until it is there, a resumed run repeats this epoch.
         if epoch % settings.checkpoint_every == 0 or standing.best_epoch == epoch or epoch == settings.epochs:
-            save_packed(packed, run.checkpoint(step))
+            save_packed(packed, run.checkpoint(standing.step))
+        if tracker is not None:
+            write_steps(run.steps_file(epoch), tracker.epoch())
         run.append(record)
-        save_state(run.state_file, net, optimiser, standing)
+        save_state(run.state_file, net, optimisers, standing)
         run.write_summary(_summary(config, data, standing, "running"))
         on_epoch(record)
 
     if not run.checkpoint(standing.step).exists():  # stopped early between two checkpoints
-        save_packed(_pack(net, config, standing), run.checkpoint(standing.step))
+        save_packed(_pack(net, provenance, standing), run.checkpoint(standing.step))
     test = load_packed(run.checkpoint(standing.best_step)).predict(data.test.inputs)
     accuracy = float((test.labels == data.test.labels).mean())
     summary = _summary(config, data, standing, "finished") | {
@@ -137,59 +139,130 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
     return summary
 
 
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """The training split on the device.
+
+    Attributes:
+        inputs: (samples, features) uint8.
+        labels: (samples,) int64.
+        taught: (samples, classes) logits of a teacher, or None.
+        shape: of a sample.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    taught: Tensor | None
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, data: Dataset, teacher: PackedModel | None, device: torch.device) -> _Samples:
+        return cls(
+            torch.from_numpy(data.train.inputs).to(device),
+            torch.from_numpy(data.train.labels).to(device),
+            None if teacher is None else taught_logits(teacher, data).to(device),
+            data.shape,
+        )
+
+
 @dataclass(frozen=True)
-class _Evaluation:
-    """Mean cross-entropy and share of correct labels over a split."""
+class _Figures:
+    """Mean loss and share of correct labels."""
 
     loss: float
     accuracy: float
 
 
-def _evaluate(net: BinaryMlp, split: Split) -> _Evaluation:
+def _train_epoch(
+    net: BinaryNetwork,
+    optimisers: Sequence[Optimizer],
+    samples: _Samples,
+    settings: TrainingConfig,
+    standing: Standing,
+    tracker: StepTracker | None,
+) -> _Figures:
+    """One epoch: whole batches in a new order; what is left over waits for another epoch's order."""
+    epoch, size, device = standing.epoch + 1, settings.batch_size, samples.labels.device
+    count = len(samples.labels)
+    augmentation = Augmentation.of_epoch(settings, samples.shape, count, epoch, device)
+    order = np.random.default_rng((settings.seed, epoch)).permutation(count)
+    batches = torch.split(torch.from_numpy(order).to(device), size)[: count // size]
+    torch.manual_seed(int(np.random.default_rng((settings.seed, epoch, 1)).integers(2**63)))
+    # Nothing below waits for the device: what happened is added up there and read once.
+    loss_sum = torch.zeros((), device=device)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+
+    net.train()
+    for step, chosen in enumerate(batches, start=standing.step):
+        set_rates(optimisers, share_of_rate(settings, step, len(batches)))
+        inputs, labels = samples.inputs.index_select(0, chosen), samples.labels.index_select(0, chosen)
+        if augmentation is not None:
+            inputs = augmentation(inputs, chosen)
+        logits = net(inputs)
+        taught = None if samples.taught is None else samples.taught.index_select(0, chosen)
+        loss = training_loss(settings, logits, labels, taught)
+        loss_sum += loss.detach()
+        correct += (logits.argmax(1) == labels).sum()
+        for optimiser in optimisers:
+            optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser in optimisers:
+            optimiser.step()
+        if settings.weight_limit and settings.optimiser == "adam":
+            net.clip_latent_weights(settings.weight_limit)
+        if tracker is not None:
+            tracker.after_step(step + 1, loss.detach())
+    return _Figures(loss_sum.item() / len(batches), correct.item() / (len(batches) * size))
+
+
+def _evaluate(net: BinaryNetwork, split: Split, device: torch.device) -> _Figures:
     net.eval()
-    inputs, labels = torch.from_numpy(split.inputs), torch.from_numpy(split.labels)
+    inputs, labels = torch.from_numpy(split.inputs).to(device), torch.from_numpy(split.labels).to(device)
+    batch = max(1, EVALUATION_VALUES // net.widest)
     loss, correct = 0.0, 0
     with torch.no_grad():
-        for start in range(0, len(labels), EVALUATION_BATCH):
-            logits = net(inputs[start : start + EVALUATION_BATCH])
-            truth = labels[start : start + EVALUATION_BATCH]
+        for some, truth in zip(torch.split(inputs, batch), torch.split(labels, batch), strict=True):
+            logits = net(some)
             loss += cross_entropy(logits, truth, reduction="sum").item()
             correct += int((logits.argmax(1) == truth).sum())
-    return _Evaluation(loss / len(labels), correct / len(labels))
-
-
-def _batches(inputs: Tensor, labels: Tensor, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Whole batches in the given order; what is left over waits for another epoch's order."""
-    for start in range(0, len(order) - size + 1, size):
-        chosen = order[start : start + size]
-        yield inputs[chosen], labels[chosen]
-
-
-def _learning_rate(settings: TrainingConfig, step: int, steps: int) -> float:
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+    return _Figures(loss / len(labels), correct / len(labels))
 
 
 def _out_of_patience(settings: TrainingConfig, standing: Standing) -> bool:
     return bool(settings.patience) and standing.stale_epochs >= settings.patience
 
 
-def _pack(net: BinaryMlp, config: Config, standing: Standing) -> PackedModel:
-    return pack(
-        net,
-        {
-            "name": config.name,
-            "data": {
-                key: value for key, value in dataclasses.asdict(config.data).items() if value is not None
-            },
-            "seed": config.training.seed,
-            "epoch": standing.epoch,
-            "step": standing.step,
-            "config_sha256": hashlib.sha256(to_toml(config).encode()).hexdigest(),
-            "bnnedge": bnnedge.__version__,
-        },
-    )
+def _provenance(config: Config, data: Dataset, teacher: PackedModel | None) -> Record:
+    """What every checkpoint of a run says: where it comes from, and what its user has to know of the data."""
+    settings = {key: value for key, value in dataclasses.asdict(config.data).items() if value is not None}
+    provenance: Record = {
+        "name": config.name,
+        "data": settings,
+        "seed": config.training.seed,
+        "config_sha256": hashlib.sha256(to_toml(config).encode()).hexdigest(),
+        "bnnedge": bnnedge.__version__,
+    }
+    if data.class_names != tuple(map(str, range(data.classes))):
+        provenance["class_names"] = list(data.class_names)
+    if data.scaling is not None:
+        provenance["scaling"] = dataclasses.asdict(data.scaling)
+    if teacher is not None:
+        provenance["teacher"] = digest(teacher)
+    return provenance
+
+
+def _check_teacher(run: RunDirectory, provenance: Record) -> None:
+    """See that a resumed run learns from the teacher that it started with."""
+    before = load_packed(run.checkpoint(0)).provenance.get("teacher")
+    if before != provenance.get("teacher"):
+        raise ConfigError(
+            "training.teacher is another model than when this run started",
+            "put the old one back, or train anew",
+        )
+
+
+def _pack(net: BinaryNetwork, provenance: Record, standing: Standing) -> PackedModel:
+    return pack(net, provenance | {"epoch": standing.epoch, "step": standing.step})
 
 
 def _summary(config: Config, data: Dataset, standing: Standing, status: str) -> Record:

@@ -1,23 +1,24 @@
-"""Everything a resumed training needs, in one file: latent weights, batch-norm, Adam, and where it stood."""
+"""Everything a resumed training needs, in one file: parameters, optimisers, and where it stood."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from bnnedge.errors import FileError
 from bnnedge.files import write_atomically
 
 __all__ = ["Standing", "load_state", "save_state"]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,23 @@ class Standing:
         )
 
 
-def save_state(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, standing: Standing) -> None:
+def save_state(path: Path, net: nn.Module, optimisers: Sequence[Optimizer], standing: Standing) -> None:
     """Write the state, atomically.
 
     Raises:
         OutputError: the place cannot be written.
     """
     tensors = {f"net.{name}": tensor.detach().cpu() for name, tensor in net.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{name}": tensor.detach().cpu() for name, tensor in moments.items()}
+    for place, optimiser in enumerate(optimisers):
+        for index, moments in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{place}.{index}.{name}": t.cpu() for name, t in moments.items()}
     description = {"schema": SCHEMA, **dataclasses.asdict(standing)}
     metadata = {"bnnedge.state": json.dumps(description, sort_keys=True)}
     write_atomically(path, safetensors.torch.save({k: t.contiguous() for k, t in tensors.items()}, metadata))
 
 
-def load_state(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer) -> Standing:
-    """Put a saved state into a network and an optimiser of the same configuration.
+def load_state(path: Path, net: nn.Module, optimisers: Sequence[Optimizer]) -> Standing:
+    """Put a saved state into a network and its optimisers of the same configuration.
 
     Raises:
         FileError: damaged, or of another network.
@@ -88,13 +90,14 @@ def load_state(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer) -> 
         if description.pop("schema") != SCHEMA:
             raise FileError(f"{path} is not of schema {SCHEMA}")
         net.load_state_dict({name[4:]: t for name, t in tensors.items() if name.startswith("net.")})
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("adam."):
-                _, index, key = name.split(".")
-                moments.setdefault(int(index), {})[key] = tensor
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        for place, optimiser in enumerate(optimisers):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith(f"optimiser.{place}."):
+                    _, _, index, key = name.split(".")
+                    moments.setdefault(int(index), {})[key] = tensor
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": moments, "param_groups": groups})
         return Standing(**description)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise FileError(

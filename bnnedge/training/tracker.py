@@ -1,15 +1,29 @@
-"""Complexity of the weight bits while they train, in the form that metrics.jsonl keeps."""
+"""Complexity of the weight bits while they train: after each epoch, and at every few steps between."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from bnnedge.complexity.bdm import bdm_of
 from bnnedge.complexity.entropy import block_entropy_of
 from bnnedge.complexity.histogram import block_histogram
+from bnnedge.complexity.trajectory import Course, Trajectory
+from bnnedge.nets.network import BinaryNetwork
+from bnnedge.packed.bits import WORD_BITS, Words, pack_bits, words_per_row
+from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
+from bnnedge.runs.trajectory import Steps
 
-__all__ = ["complexity"]
+__all__ = ["StepTracker", "complexity"]
+
+# Signs to keep, a bit each, before they are measured.
+_KEPT_SIGNS = 1 << 24
+# Of the weights' own type, with which NumPy compares in half the time.
+_ZERO = np.float32(0)
 
 
 def complexity(model: PackedModel) -> dict[str, dict[str, float | None]]:
@@ -25,6 +39,103 @@ def complexity(model: PackedModel) -> dict[str, dict[str, float | None]]:
             name: _number(block_entropy_of(histogram)) for name, histogram in histograms.items()
         },
     }
+
+
+class StepTracker:
+    """Measures a network's weight bits after every few optimiser steps, and after the last of each epoch.
+
+    Packing the signs is all that is done at once; they are measured many steps at a time.
+
+    Args:
+        net: the network, as it is at the start of an epoch. Its weights get memory of their own,
+            and are to change in place.
+        every: optimiser steps from one measurement to the next.
+        steps_per_epoch: the last of which is measured always, so that any epoch can be the first again.
+    """
+
+    def __init__(self, net: BinaryNetwork, every: int, steps_per_epoch: int) -> None:
+        self._names = (*net.names, "all")
+        self._every, self._steps_per_epoch = every, steps_per_epoch
+        weights = list(net.latent_weights())
+        self._shapes = [(len(weight), weight[0].numel()) for weight in weights]
+        # All weights move into one buffer, of which one comparison makes all signs.
+        self._latent = torch.cat([weight.detach().reshape(-1) for weight in weights])
+        places = torch.split(self._latent, [weight.numel() for weight in weights])
+        for weight, place in zip(weights, places, strict=True):
+            weight.data = place.view_as(weight)
+        count = self._latent.numel()
+        self._signs = np.empty(count, dtype=bool)
+        self._kept = np.empty((max(1, _KEPT_SIGNS // count), -(-count // 8)), dtype=np.uint8)
+        self._keep_signs(0)
+        self._trajectory = Trajectory(
+            [
+                PackedMatrix(words[0], columns)
+                for words, (_, columns) in zip(self._words(1), self._shapes, strict=True)
+            ]
+        )
+        self._start()
+
+    def after_step(self, step: int, loss: Tensor) -> None:
+        """Take note of the weights after an optimiser step, if it is one to measure.
+
+        Args:
+            step: how many steps have been taken, by all epochs together.
+            loss: of the step's batch, detached.
+        """
+        within = (step - 1) % self._steps_per_epoch + 1
+        if within % self._every and within != self._steps_per_epoch:
+            return
+        self._keep_signs(self._waiting)
+        self._waiting += 1
+        self._steps.append(step)
+        self._losses.append(loss)
+        if self._waiting == len(self._kept):
+            self._measure()
+
+    def epoch(self) -> Steps:
+        """The measures since the last call, at the end of an epoch."""
+        self._measure()
+        measures = {
+            name: np.stack([np.concatenate([getattr(one, name) for one in part]) for part in self._courses])
+            for name in ("bdm", "block_entropy", "flips", "changed_blocks")
+        }
+        losses = torch.stack(self._losses).cpu().numpy()
+        steps = Steps(self._names, np.array(self._steps, dtype=np.int64), losses, **measures)
+        self._start()
+        return steps
+
+    def _start(self) -> None:
+        self._waiting = 0
+        self._steps: list[int] = []
+        self._losses: list[Tensor] = []
+        self._courses: list[list[Course]] = [[] for _ in self._names]
+
+    def _keep_signs(self, place: int) -> None:
+        np.greater_equal(self._latent.cpu().numpy(), _ZERO, out=self._signs)
+        self._kept[place] = np.packbits(self._signs)
+
+    def _words(self, steps: int) -> list[Words]:
+        """For each layer (steps, rows, words a row), off the signs that wait."""
+        found, start = [], 0
+        for rows, columns in self._shapes:
+            stop = start + rows * columns
+            octets = self._kept[:steps, start // 8 : -(-stop // 8)]
+            if start % 8 or columns % 8:  # rows do not begin where bytes do
+                bits = np.unpackbits(octets, axis=1)[:, start % 8 :][:, : stop - start]
+                found.append(pack_bits(bits.reshape(steps, rows, columns)))
+            else:
+                padded = np.zeros((steps, rows, WORD_BITS // 8 * words_per_row(columns)), dtype=np.uint8)
+                padded[..., : columns // 8] = octets.reshape(steps, rows, -1)
+                found.append(padded.view(np.uint64))
+            start = stop
+        return found
+
+    def _measure(self) -> None:
+        if self._waiting:
+            courses = self._trajectory.extend(self._words(self._waiting))
+            for part, course in zip(self._courses, courses, strict=True):
+                part.append(course)
+        self._waiting = 0
 
 
 def _number(value: float) -> float | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
-__all__ = ["Finding", "listed"]
+from bnnedge.packed.layer import PackedLayer
+
+__all__ = ["Finding", "listed", "noun_of", "places_of"]
 
 LISTED = 8  # indices that a sentence spells out; the tuple beside it has them all
 
@@ -18,7 +21,8 @@ class Finding:
         kind: ``constant-neuron``, ``duplicate-neurons``, ``complementary-neurons``, ``same-weights``,
             ``dead-inputs``, ``shared-patterns`` or ``rows-outside-blocks``.
         layer: name of the layer.
-        neurons: ascending; inputs of the layer where the kind is ``dead-inputs``.
+        neurons: ascending; of a convolution, filters. Inputs of the layer where the kind is ``dead-inputs``;
+            of a convolution, channels.
         message: one sentence.
         saves: what it saves in hardware, one phrase.
         weight_bits: weight bits that go when this finding alone is fixed; 0 where it cannot be.
@@ -32,6 +36,17 @@ class Finding:
     saves: str
     weight_bits: int
     keeps_function: bool
+
+
+def noun_of(layer: PackedLayer) -> str:
+    """What one output of a layer comes from: a neuron, or of a convolution a filter."""
+    return "neuron" if layer.convolution is None else "filter"
+
+
+def places_of(layer: PackedLayer) -> str:
+    """How often an image needs what is saved of a layer; nothing to say of a dense one."""
+    places = 1 if layer.convolution is None else prod(layer.convolution.positions)
+    return f" at each of {places:,} places" if places > 1 else ""
 
 
 def listed(indices: Sequence[int]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bnnedge.packed.bits import Words, pack_bits
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["RowGroups", "WeightRows", "group_rows", "repeated", "row_slices"]
+__all__ = ["RowGroups", "WeightRows", "group_rows", "ones_under", "repeated", "row_slices"]
 
 SLICE_WORDS = 1 << 15  # 256 KiB of a matrix at a time: a slice and its copies stay in cache
 
@@ -74,6 +74,15 @@ def row_slices(matrix: PackedMatrix) -> Iterator[slice]:
     step = max(1, SLICE_WORDS // matrix.words.shape[1])
     for start in range(0, matrix.rows, step):
         yield slice(start, start + step)
+
+
+def ones_under(matrix: PackedMatrix, mask: Words) -> NDArray[np.int64]:
+    """(rows,) number of 1 bits of each row under a mask of (words of a row,)."""
+    ones = np.zeros(matrix.rows, dtype=np.int64)
+    if mask.any():
+        for part in row_slices(matrix):
+            ones[part] = np.bitwise_count(matrix.words[part] & mask).sum(axis=1, dtype=np.int64)
+    return ones
 
 
 def _group_by_hash(rows: WeightRows, seed: int) -> RowGroups:

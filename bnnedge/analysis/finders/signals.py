@@ -5,7 +5,12 @@ change. A layer's sum is then Σ e·z + k over its signals z, with whole-number 
 comes in more than once) and a constant k. Everything here follows from e, k and the thresholds, with every
 combination of signals taken to be possible: what is called constant is constant and what is called equal is
 equal, for every input; neurons that are so only because signals depend on one another are not found. In
-the first layer, whose inputs are free, nothing is missed.
+the first layer, whose inputs are free, nothing is missed, unless they are bits of a thermometer or padded.
+
+A filter is worked through like a neuron: what is so of its sums is so at every place. Its output is one
+channel of an image, and what is so of a channel is so of each of its pixels. Two things come between layers.
+Max-pooling of bits is OR: equal channels stay equal and constant ones constant, but opposite ones do not stay
+opposite. And padding puts −1 in every channel: there opposite channels are equal, and +1 is constant no more.
 """
 
 from __future__ import annotations
@@ -15,10 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnedge.analysis.finders.rows import RowGroups, WeightRows, group_rows, repeated, row_slices
-from bnnedge.packed.bits import Words, pack_bits
+from bnnedge.analysis.finders.reach import reach_of_inputs, reach_of_signals
+from bnnedge.analysis.finders.rows import RowGroups, WeightRows, group_rows, ones_under, repeated
+from bnnedge.packed.bits import pack_bits
+from bnnedge.packed.encoding import InputEncoding
+from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
-from bnnedge.packed.model import InputEncoding, PackedLayer, PackedModel
+from bnnedge.packed.model import PackedModel
 
 __all__ = ["CONSTANT", "LayerFacts", "Signals", "analyse", "columns_as_signs"]
 
@@ -29,7 +37,7 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """Values that enter a layer, or that a layer's neurons put out.
+    """Values that enter a layer, or that a layer's neurons put out; of images, channels.
 
     Attributes:
         classes: (values,) index of the first value that is the same up to sign; ``CONSTANT`` for constants.
@@ -51,6 +59,20 @@ class Signals:
         classes, sizes = np.unique(self.classes[~self.constant], return_counts=True)
         return classes[sizes > 1]
 
+    def spread(self, pixels: int) -> Signals:
+        """The same of every pixel of every channel, (values · pixels,), channel by channel."""
+        classes = self.classes[:, None] * pixels + np.arange(pixels)
+        classes = np.where(self.constant[:, None], CONSTANT, classes)
+        return Signals(classes.ravel(), self.signs.repeat(pixels))
+
+    def apart(self, *, padded: bool = False) -> Signals:
+        """With opposites as different signals; padded with −1, what is always +1 otherwise changes, too."""
+        names = 2 * self.classes + (self.signs < 0)  # of constants, −2 for +1 and −1 for −1
+        _, firsts, inverse = np.unique(names, return_index=True, return_inverse=True)
+        constant = self.constant & (self.signs < 0) if padded else self.constant
+        classes = np.where(constant, CONSTANT, firsts[inverse])
+        return Signals(classes, np.where(constant, self.signs, 1).astype(np.int8))
+
 
 @dataclass(frozen=True, eq=False)
 class LayerFacts:
@@ -58,16 +80,19 @@ class LayerFacts:
 
     Attributes:
         layer: the layer.
-        inputs: its signals.
+        channels: what it takes, padding included; of a dense layer that no image reaches, its inputs.
+        inputs: the same of every weight of a row: each channel's pixels in a kernel, or in the image.
         rows: its weights e over signals that change; ``sums`` has a column for each of ``inputs.shared``.
         constants: (outputs,) k, what constant inputs add to each sum.
-        low: (outputs,) least value of each sum.
-        high: (outputs,) greatest value.
+        low: (outputs,) a value that no sum falls below.
+        high: (outputs,) a value that no sum exceeds.
         popcounts: neurons whose e are the same up to sign: one popcount serves them.
-        outputs: neurons that are the same function up to sign (of the last layer: score), and constants.
+        outputs: neurons that are the same function up to sign (of the last layer: score), and constants;
+            of filters before pooling.
     """
 
     layer: PackedLayer
+    channels: Signals
     inputs: Signals
     rows: WeightRows
     constants: Int64
@@ -76,15 +101,17 @@ class LayerFacts:
     popcounts: RowGroups
     outputs: Signals
 
+    @property
+    def pixels(self) -> int:
+        """Weights of a row that look at one channel."""
+        return self.inputs.classes.size // self.channels.classes.size
+
 
 def analyse(model: PackedModel) -> tuple[LayerFacts, ...]:
     """The facts of every layer, in model order."""
-    facts: list[LayerFacts] = []
-    signals = _encoded(model.encoding)
-    for position, layer in enumerate(model.layers):
-        numbers = model.encoding.maximum if not position and model.encoding.kind == "integer" else 0
-        facts.append(_facts(layer, signals, numbers))
-        signals = facts[-1].outputs
+    facts = [_facts(model.layers[0], _encoded(model.encoding), model.encoding)]
+    for layer in model.layers[1:]:
+        facts.append(_facts(layer, _after_pooling(facts[-1])))
     return tuple(facts)
 
 
@@ -95,25 +122,37 @@ def columns_as_signs(matrix: PackedMatrix, columns: NDArray[np.intp]) -> NDArray
 
 
 def _encoded(encoding: InputEncoding) -> Signals:
-    """Features are free, but at threshold 0 every one of them is +1."""
-    stuck = encoding.kind == "bipolar" and encoding.threshold == 0
-    classes = np.full(encoding.features, CONSTANT) if stuck else np.arange(encoding.features)
-    return Signals(classes, np.ones(encoding.features, dtype=np.int8))
+    """Channels are free, but at threshold 0 a bit is always +1, and at equal thresholds bits are equal."""
+    channels = encoding.encoded_shape[0]
+    classes = np.arange(channels)
+    if encoding.thresholds is not None:
+        limits = np.broadcast_to(encoding.thresholds, (encoding.bits, encoding.shape[0]))
+        first = (limits[:, None] == limits).argmax(axis=1)  # the first bit of the same threshold
+        bits = first * encoding.shape[0] + np.arange(encoding.shape[0])
+        classes = np.where(limits == 0, CONSTANT, bits).ravel()
+    return Signals(classes, np.ones(channels, dtype=np.int8))
 
 
-def _facts(layer: PackedLayer, inputs: Signals, numbers: int) -> LayerFacts:
-    """``numbers`` is the largest value of an input that is a whole number from 0 on, or 0 for ±1."""
+def _after_pooling(facts: LayerFacts) -> Signals:
+    convolution = facts.layer.convolution
+    return facts.outputs.apart() if convolution is not None and convolution.pool > 1 else facts.outputs
+
+
+def _facts(layer: PackedLayer, channels: Signals, encoding: InputEncoding | None = None) -> LayerFacts:
+    """``encoding``: of the first layer."""
+    if layer.convolution is not None and layer.convolution.padding:
+        channels = channels.apart(padded=True)
+    inputs = channels.spread(layer.inputs // channels.classes.size)
     rows = _weights_over(layer.weights, inputs)
     constants = _constant_sums(layer.weights, inputs)
-    if numbers:
-        positive = _ones(layer.weights, rows.mask)
-        low, high = numbers * (positive - layer.inputs), numbers * positive
+    of_numbers = encoding is not None and encoding.kind == "integer"
+    if encoding is not None and encoding.kind != "bipolar":
+        low, high = reach_of_inputs(layer, encoding)
     else:
-        radius = np.bitwise_count(rows.mask).sum(dtype=np.int64) + np.abs(rows.sums).sum(axis=1)
-        low, high = constants - radius, constants + radius
+        low, high = reach_of_signals(rows, constants)
     popcounts = group_rows(rows)
-    outputs = _functions(layer, popcounts, constants, low, high, step=1 if numbers else 2)
-    return LayerFacts(layer, inputs, rows, constants, low, high, popcounts, outputs)
+    outputs = _functions(layer, popcounts, constants, low, high, step=1 if of_numbers else 2)
+    return LayerFacts(layer, channels, inputs, rows, constants, low, high, popcounts, outputs)
 
 
 def _weights_over(weights: PackedMatrix, inputs: Signals) -> WeightRows:
@@ -130,18 +169,9 @@ def _constant_sums(weights: PackedMatrix, inputs: Signals) -> Int64:
     mask = pack_bits(inputs.constant)
     positive = pack_bits(inputs.constant & (inputs.signs > 0))
     negative = mask ^ positive
-    number = int(np.bitwise_count(mask).sum())
-    agreeing = _ones(weights, positive) + int(np.bitwise_count(negative).sum()) - _ones(weights, negative)
+    number, opposing = (int(np.bitwise_count(bits).sum()) for bits in (mask, negative))
+    agreeing = ones_under(weights, positive) + opposing - ones_under(weights, negative)
     return 2 * agreeing - number
-
-
-def _ones(weights: PackedMatrix, mask: Words) -> Int64:
-    """(rows,) number of 1 bits under the mask."""
-    ones = np.zeros(weights.rows, dtype=np.int64)
-    if mask.any():
-        for part in row_slices(weights):
-            ones[part] = np.bitwise_count(weights.words[part] & mask).sum(axis=1, dtype=np.int64)
-    return ones
 
 
 def _functions(

@@ -1,0 +1,103 @@
+"""Units that multiply by weights: matrices, and the one weight of a single channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, log2
+from typing import ClassVar
+
+from bnnedge.hardware.memory import block_rams
+from bnnedge.hardware.units import Folding, Node, Unit, divisors
+
+__all__ = ["LONGEST_ROW", "WIDEST_STREAM", "MatrixVector", "VectorVector", "accumulator_bits"]
+
+LONGEST_ROW = 1024  # steps through a row of weights: Vitis HLS refuses more
+WIDEST_STREAM = 8191  # bits: ap_int's limit, FINN+'s MAX_ALLOWED_AP_INT_W
+
+
+@dataclass(frozen=True)
+class MatrixVector(Unit):
+    """A matrix of weights times ``vectors`` vectors, compared with thresholds where the layer has them.
+
+    Attributes:
+        rows: outputs, MH in FINN.
+        columns: inputs, MW in FINN.
+        vectors: a sample.
+        weight_bits: 1, or 2 where −1 and +1 multiply whole numbers.
+        input_bits: of a value that enters.
+        sum_bits: of the accumulator.
+    """
+
+    operator: ClassVar[str] = "MVAU_hls"
+
+    rows: int
+    columns: int
+    vectors: int
+    weight_bits: int
+    input_bits: int
+    sum_bits: int
+
+    def foldings(self) -> Iterator[Folding]:
+        """PE divides the outputs, SIMD the inputs, within the limits of HLS."""
+        for simd in divisors(self.columns):
+            if simd * LONGEST_ROW < self.columns or simd * self.input_bits > WIDEST_STREAM:
+                continue
+            for pe in divisors(self.rows):
+                if pe * simd * self.weight_bits <= WIDEST_STREAM:
+                    yield Folding(pe, simd)
+
+    def nodes(self, folding: Folding) -> tuple[Node, ...]:
+        """Weights lie in block RAM, one word a cycle."""
+        pe, simd = folding.pe, folding.simd
+        words = self.rows // pe * (self.columns // simd)
+        found = Node(
+            self.operator,
+            words * self.vectors,
+            self._luts(folding),
+            block_rams(pe * simd * self.weight_bits, words),
+            {"PE": pe, "SIMD": simd, "ram_style": "auto", "resType": "lut", "mem_mode": "internal_decoupled"},
+        )
+        return (found,)
+
+    def _luts(self, folding: Folding) -> int:
+        """FINN-R, equation of an XNOR-popcount or integer multiply-accumulate array: 300 + 1.1 · PE · …."""
+        bits = self.weight_bits + self.input_bits
+        multipliers = folding.simd * (2 * ceil(bits / 6) - 1) * bits
+        adders = bits * (2 * folding.simd - 1)
+        # The widest sum that the types allow, arXiv 2301.13376; the actual weights mostly allow less.
+        exponent = log2(self.columns) + bits - 1
+        widest = ceil(exponent + log2(1 + 2**-exponent) + 1)
+        return int(300 + 1.1 * (folding.pe * (multipliers + adders + min(self.sum_bits, widest))))
+
+
+@dataclass(frozen=True)
+class VectorVector(Unit):
+    """One weight for the only channel of an image, and its threshold: what FINN makes of a 1x1 filter."""
+
+    pixels: int
+    sum_bits: int
+
+    def foldings(self) -> Iterator[Folding]:
+        """There is nothing to fold."""
+        yield Folding()
+
+    def nodes(self, folding: Folding) -> tuple[Node, ...]:
+        """FINN's estimate counts the threshold here, unlike in a matrix unit."""
+        weight_bits, input_bits = 1, 8
+        bits = weight_bits + input_bits
+        product = (2 * ceil(bits / 6) - 1) * bits + bits
+        thresholds = self.sum_bits + self.sum_bits / 64
+        luts = int(300 + 1.1 * (product + self.sum_bits + thresholds))
+        return (Node("VVAU_hls", self.pixels, luts, 0, {"PE": 1, "SIMD": 1}),)
+
+
+def accumulator_bits(least: int, most: int) -> int:
+    """Bits of the smallest whole-number type that holds sums from ``least`` to ``most``.
+
+    >>> accumulator_bits(-64, 64), accumulator_bits(-64, 63), accumulator_bits(0, 255)
+    (8, 7, 8)
+    """
+    if least >= 0:
+        return most.bit_length()
+    return (max(-least, most + 1) - 1).bit_length() + 1

@@ -1,0 +1,81 @@
+"""What the C target is compared with: the plain ONNX of the same network in onnxruntime, in one thread."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from bnnedge.exporters.c import to_c, to_c_test
+from bnnedge.exporters.c_verification import build_c_test, run_c_test
+from bnnedge.exporters.graph import IMAGE, LABEL
+from bnnedge.packed.model import PackedModel
+
+__all__ = ["c_bytes", "c_rates", "onnx_rate"]
+
+HARNESS = Path(__file__).with_name("bench_edge.c")
+NAME = "mnist_tfc"  # of what the harness times
+
+
+def c_rates(model: PackedModel, inputs: NDArray[np.uint8], flags: Sequence[str]) -> tuple[float, float]:
+    """Images a CPU second of the compiled network: one a call, and all in a call."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for file, text in (to_c(model) | to_c_test(model, inputs[:1])).items():
+            (folder / file).write_text(text, encoding="utf-8")
+        build_c_test(folder, NAME, folder / "test", flags=("-std=c99", *flags))
+        if not np.array_equal(
+            run_c_test([str(folder / "test")], inputs, model.classes)[:, 0], model.predict(inputs).labels
+        ):
+            sys.exit("the C file does not compute the network: there is no point in timing it")
+        (folder / "samples").write_bytes(inputs.tobytes())
+        command = ["cc", "-std=c99", *flags, "-I.", "-o", "bench", str(HARNESS), f"{NAME}.c"]
+        subprocess.run(command, cwd=folder, check=True)
+        timed = subprocess.run(["./bench", "samples"], cwd=folder, capture_output=True, text=True, check=True)
+    one, all_of_them = map(float, timed.stdout.split())
+    return one, all_of_them
+
+
+def c_bytes(model: PackedModel, compiler: str) -> int:
+    """Bytes of code and weights of the compiled network, without a library: there is none to link."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for file, text in to_c(model).items():
+            (Path(scratch) / file).write_text(text, encoding="utf-8")
+        try:
+            subprocess.run([compiler, "-std=c99", "-O2", "-c", f"{NAME}.c"], cwd=scratch, check=True)
+        except FileNotFoundError:
+            sys.exit(f"no {compiler}; scripts/test installs it")
+        sizes = subprocess.run(
+            [compiler.replace("gcc", "size"), f"{NAME}.o"],
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return sum(map(int, sizes.stdout.splitlines()[1].split()[:3]))
+
+
+def onnx_rate(proto: onnx.ModelProto, inputs: NDArray[np.uint8], batch: int) -> float:
+    """Images a CPU second of a graph in onnxruntime at a batch size, the best of several rounds."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    samples, calls = inputs[:batch], max(1, 1000 // batch)
+    seconds = math.inf
+    for _ in range(30):
+        start = time.process_time()
+        for _ in range(calls):
+            session.run([LABEL], {IMAGE: samples})
+        seconds = min(seconds, time.process_time() - start)
+    return calls * len(samples) / seconds

@@ -1,0 +1,135 @@
+"""What bnnedge train is compared with: the network in plain PyTorch, and Brevitas' own training script."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bnnedge.data.cache import cache_dir
+from bnnedge.data.dataset import Dataset
+from bnnedge.runs.config import load_config, override
+from bnnedge.runs.directory import RunDirectory
+from bnnedge.training.loop import train
+
+__all__ = ["brevitas_epoch", "our_epochs", "plain_epochs"]
+
+WIDTHS, BATCH = (784, 64, 64, 64, 10), 100
+TORCHVISION = "torchvision==0.29.2"
+
+
+def our_epochs(data: Dataset, epochs: int, *settings: str) -> list[float]:
+    """CPU seconds of each epoch of ``bnnedge train mnist-tfc``: steps, validation, checkpoint, files."""
+    moments = [time.process_time()]
+    config = override(load_config("mnist-tfc"), [f"training.epochs={epochs}", *settings])
+    with tempfile.TemporaryDirectory() as scratch:
+        run = RunDirectory.create(Path(scratch) / "run", config)
+        train(config, data, run, lambda _: moments.append(time.process_time()))
+    # The first epoch's time would have that of everything before it.
+    return [after - before for before, after in pairwise(moments[1:])]
+
+
+class Sign(torch.autograd.Function):
+    """The sign function that one writes first."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        context.save_for_backward(values)
+        return torch.where(values >= 0, 1.0, -1.0)
+
+    @staticmethod
+    def backward(context: Any, *upstream: Tensor) -> Tensor:
+        (values,) = context.saved_tensors
+        passed: Tensor = upstream[0] * (values.abs() <= 1)
+        return passed
+
+
+class PlainTfc(nn.Module):
+    """TFC with a sign function for weights and activations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(i, o, bias=False) for i, o in pairwise(WIDTHS))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(outputs) for outputs in WIDTHS[1:-1])
+        self.head = nn.BatchNorm1d(1)
+
+    def forward(self, bits: Tensor) -> Tensor:
+        """(samples, 784) of −1.0 and +1.0 to logits."""
+        values = bits
+        for position, layer in enumerate(self.layers):
+            weights = Sign.apply(layer.weight)  # type: ignore[no-untyped-call]
+            values = functional.linear(values, weights)
+            if position < len(self.norms):
+                values = Sign.apply(self.norms[position](values))  # type: ignore[no-untyped-call]
+        head: Tensor = self.head(values.reshape(-1, 1)).reshape(values.shape)
+        return head
+
+
+def plain_epochs(data: Dataset) -> Iterator[float]:
+    """CPU seconds of one epoch after another: steps alone, on inputs that were made ±1 beforehand."""
+    torch.manual_seed(0)
+    net = PlainTfc()
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.02)
+    bits = torch.where(torch.from_numpy(data.train.inputs) >= 128, 1.0, -1.0)
+    labels = torch.from_numpy(data.train.labels)
+    while True:
+        start = time.process_time()
+        for chosen in torch.split(torch.randperm(len(labels)), BATCH):
+            loss = functional.cross_entropy(net(bits[chosen]), labels[chosen])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            with torch.no_grad():
+                for layer in net.layers:
+                    layer.weight.clamp_(-1, 1)  # type: ignore[operator]
+        yield time.process_time() - start
+
+
+def brevitas_epoch() -> float:
+    """CPU seconds of an epoch of brevitas_examples.bnn_pynq: TFC on the same files, in the same thread."""
+    _make_torchvision_importable()
+    from brevitas_examples.bnn_pynq.bnn_pynq_train import parse_args
+    from brevitas_examples.bnn_pynq.trainer import Trainer
+
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+        (Path(scratch) / "MirrorMNIST").mkdir()
+        (Path(scratch) / "MirrorMNIST" / "raw").symlink_to(cache_dir() / "mnist")
+        options = {"network": "TFC_1W1A", "datadir": scratch, "experiments": scratch, "epochs": 1}
+        options |= {"batch_size": BATCH, "num_workers": 0}
+        trainer = Trainer(parse_args([f"--{name}={value}" for name, value in options.items()]))
+        start = time.process_time()
+        trainer.train_model()
+        return time.process_time() - start
+
+
+def _make_torchvision_importable() -> None:
+    """Brevitas' script reads MNIST by torchvision, whose wheel is for a PyTorch with CUDA.
+
+    Its compiled operators do not load beside another; nothing of them is used, and it can be imported once
+    the two that it wants to add to are declared. It is kept out of the environment, in a folder of its own.
+    """
+    if "torchvision" in sys.modules:
+        return
+    folder = cache_dir().parent / "bench" / TORCHVISION
+    if not folder.exists():
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder)]
+        if subprocess.run([*command, TORCHVISION], check=False).returncode:
+            sys.exit(f"cannot install {TORCHVISION}, which the Brevitas script needs: see pip's message")
+    sys.path.append(str(folder))
+    operators = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    for name in ("nms", "qnms"):
+        arguments = "Tensor dets, Tensor scores, float iou_threshold"
+        operators.define(f"{name}({arguments}) -> Tensor")  # type: ignore[no-untyped-call]
+    importlib.import_module("torchvision")  # while what was declared is alive
