@@ -71,9 +71,17 @@ class OutputError(BnnedgeError):
 
 
 class VerificationError(BnnedgeError):
-    """An artefact that does not compute what the golden model computes."""
+    """An artefact that does not compute what the golden model computes.
+
+    Attributes:
+        difference: the first place that differs, as JSON values; None where the message says it all.
+    """
 
     exit_code = 7
+
+    def __init__(self, message: str, hint: str = "", difference: dict[str, object] | None = None) -> None:
+        super().__init__(message, hint)
+        self.difference = difference
 
 
 class UnsupportedError(BnnedgeError):

@@ -30,15 +30,15 @@ WIDTHS, BATCH = (784, 64, 64, 64, 10), 100
 TORCHVISION = "torchvision==0.29.2"
 
 
-def our_epochs(data: Dataset, epochs: int, *settings: str) -> list[float]:
-    """CPU seconds of each epoch of ``bnnedge train mnist-tfc``: steps, validation, checkpoint, files."""
-    moments = [time.process_time()]
+def our_epochs(data: Dataset, epochs: int, *settings: str) -> list[tuple[float, float]]:
+    """CPU and wall seconds of each epoch of ``bnnedge train mnist-tfc``: steps, validation, files."""
+    moments: list[tuple[float, float]] = []
     config = override(load_config("mnist-tfc"), [f"training.epochs={epochs}", *settings])
     with tempfile.TemporaryDirectory() as scratch:
         run = RunDirectory.create(Path(scratch) / "run", config)
-        train(config, data, run, lambda _: moments.append(time.process_time()))
-    # The first epoch's time would have that of everything before it.
-    return [after - before for before, after in pairwise(moments[1:])]
+        train(config, data, run, lambda _: moments.append((time.process_time(), time.perf_counter())))
+    # There is no moment before the first epoch, which would have the time of everything that goes before it.
+    return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(moments)]
 
 
 class Sign(torch.autograd.Function):

@@ -29,6 +29,31 @@ apt_install() {  # apt_install PACKAGE...: as root or through sudo, else say wha
   fi
 }
 
+# ensure_isolated DIR PINS WHAT: an environment of its own for what does not go together with ours, once, and again
+# when its pins change. They are installed as they stand, without dependencies.
+ensure_isolated() {
+  local dir=$1 pins=$2 what=$3 python stamp wanted
+  stamp=$dir/.bnnedge-installed
+  wanted=$(cksum < "$pins")
+  mkdir -p "$(dirname "$dir")"
+  exec 9> "$dir.lock"
+  flock 9  # two at once would install into one another
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    exec 9>&-
+    return
+  fi
+  python=$(find_python)
+  if ! "$python" -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
+  echo "Installing $what into $dir, once ..." >&2
+  "$python" -m venv --clear "$dir"
+  if ! "$dir/bin/python" -m pip install -q --no-deps -r "$pins" >&2; then
+    echo "Could not install it. Hint: it needs a package index, and Python 3.11 to 3.14." >&2
+    return 1
+  fi
+  echo "$wanted" > "$stamp"
+  exec 9>&-  # or programs that the script starts would go on holding it
+}
+
 ensure_env() {
   local python stamp wanted
   stamp=$venv/.bnnedge-installed

@@ -111,6 +111,10 @@ def card(config: Config, model: PackedModel, runs: Sequence[RunDirectory], setti
     seconds = np.mean([sum(record["seconds"] for record in run.records()) for run in runs])
     threads = config.training.threads
     options = "".join(f" --set {setting}" for setting in settings)
+    spread = f"{accuracies[0]:.2%}, one seed,"
+    if len(runs) > 1:
+        low, high = accuracies.min(), accuracies.max()
+        spread = f"{accuracies.mean():.2%}, mean of {len(runs)} seeds ({low:.2%} to {high:.2%}),"
     rows = "\n".join(
         f"| {seed} | {summary['best']['epoch']} | {summary['best']['validation_accuracy']:.2%} "
         f"| {summary['test']['accuracy']:.2%} |"
@@ -122,8 +126,7 @@ def card(config: Config, model: PackedModel, runs: Sequence[RunDirectory], setti
 
 | | |
 |---|---|
-| test accuracy | {accuracies.mean():.2%} of {first["test"]["samples"]:,} samples, mean of {len(runs)} seeds \
-({accuracies.min():.2%} to {accuracies.max():.2%}); packed models |
+| test accuracy | {spread} of {first["test"]["samples"]:,} samples; packed models |
 | this file, seed 0 | {accuracies[0]:.2%} |
 | training | {first["last"]["epoch"]} epochs, {seconds:.0f} s on {threads} thread{"s" * (threads > 1)} |
 | SHA-256 of what it computes | `{digest(model)}` |
@@ -133,8 +136,11 @@ def card(config: Config, model: PackedModel, runs: Sequence[RunDirectory], setti
 |---|---|---|---|
 {rows}
 
-Made by `scripts/train_models {config.name}{options}`; `bnnedge train {config.name}{options} --seed 0`
-trains the same network.
+Made by
+
+    scripts/train_models --seeds {len(runs)} {config.name}{options}
+
+The same network: `bnnedge train {config.name} --seed 0` with the same settings.
 
 ```
 {audit_table(audit(weights_of(model, config.name)))}

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bnnedge.data.dataset import Dataset
+from bnnedge.data.registry import load_dataset
+from tests.commands import Bnnedge, runner
+
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -43,3 +47,23 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture
+def bnnedge(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bnnedge:
+    """Runs the command line in this process."""
+    return runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def brevitas_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Exports a network to QONNX with Brevitas."""
+    from tests.brevitas_export import exporter  # with PyTorch, which most tests do without
+
+    return exporter(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """The embedded digits, split as the default preset splits them."""
+    return load_dataset("digits", validation=0.15)

@@ -22,6 +22,7 @@ CNV = (
 )
 STRIDES = (Filters(8, kernel=2, stride=4), Filters(6, kernel=1, stride=2), Filters(4, kernel=1))
 CORNERS = (Filters(8, padding=2, pool=3),)
+BLANK = (Filters(8, padding=1, pool=2),)
 PADDED = (Filters(8), Filters(8, padding=1, pool=2), Filters(8, kernel=2, stride=2, padding=1))
 
 
@@ -44,6 +45,7 @@ CASES = {
     "parallel": Case(lambda: random_conv_model(7, (3, 24, 24), SMALL_CNV), 1_000_000),
     "padded": Case(lambda: random_conv_model(8, (3, 12, 14), PADDED, (10,)), 20_000),
     "bipolar": Case(lambda: random_conv_model(9, (2, 19, 17), STRIDES, (10,), kind="bipolar"), 5_000),
+    "blank": Case(lambda: random_conv_model(11, (1, 12, 12), BLANK, (10,), kind="bipolar"), 5_000),
     "padded-thermometer": Case(
         lambda: random_conv_model(10, (1, 12, 12), CORNERS, (10,), kind="thermometer"),
         5_000,

@@ -6,6 +6,7 @@ import pytest
 
 from bnnedge.errors import ConfigError
 from bnnedge.hardware.boards import board, boards
+from bnnedge.hardware.finns import FINNS
 
 # (LUTs, flip-flops, BRAM36) of the three parts, from AMD's product tables.
 RESOURCES = {
@@ -38,6 +39,16 @@ def test_resources_are_those_of_the_part(entry: object) -> None:
     assert found.clock_period_ns * found.clock_mhz == pytest.approx(1000)
     assert found.shell_flow_type == "vivado_zynq"
     assert found.note
+    assert found.status in ("current", "retired")
+    assert found.finn
+    assert set(found.finn_opt_in) <= set(found.finn) <= set(FINNS)
+
+
+def test_what_upstream_gave_up() -> None:
+    """The two Zynq-7000 boards: PYNQ 4.0 dropped them, and FINN 1.0 builds for them only if one insists."""
+    retired = {entry.name: entry.finn_opt_in for entry in boards() if entry.status == "retired"}
+    assert retired == {"Pynq-Z1": ("1.0",), "Pynq-Z2": ("1.0",)}
+    assert {entry.name for entry in boards() if entry.finn_opt_in} == retired.keys()
 
 
 @pytest.mark.parametrize("name", ["Pynq-Z1", "pynq-z1", "PYNQ-Z1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from bnnedge.errors import BnnedgeError, ConfigError, FileError, UnsupportedErro
 from bnnedge.hardware.boards import board, boards
 from bnnedge.hardware.budget import HEADROOM, budget, warnings_for
 from bnnedge.hardware.dataflow import units_of
-from bnnedge.hardware.finn_plus import FinnNode, estimates_of
+from bnnedge.hardware.estimates import estimates_of
+from bnnedge.hardware.finn_plus import FinnNode
 from bnnedge.hardware.folding import Folder
 from bnnedge.nets.geometry import geometry_of_config
 from bnnedge.packed.file import save_packed
@@ -79,16 +81,6 @@ def test_our_folding_takes_no_more_logic_than_finn_s(name: str) -> None:
     ours = Folder(units_of(geometry(name))).cheapest(max(node.cycles for node in theirs), brams)
     assert ours is not None
     assert ours.luts <= sum(node.luts for node in theirs)
-
-
-def test_finn_1_0_pools_in_one_node() -> None:
-    names = [type(unit).__name__ for unit in units_of(geometry("small-cnv"), "1.0")]
-    assert names.count("StreamingPool") == 2
-    assert "Pool" not in names
-    plus = Folder(units_of(geometry("small-cnv"))).wanted(10**9).folding_config()
-    old = Folder(units_of(geometry("small-cnv"), "1.0")).wanted(10**9).folding_config()
-    windows = [sum(name.startswith("Conv") for name in config) for config in (plus, old)]
-    assert windows == [6, 4]
 
 
 @pytest.mark.parametrize("entry", boards(), ids=lambda entry: entry.name)
@@ -189,3 +181,17 @@ def test_the_command_refuses_what_does_not_fit(tmp_path: Path) -> None:
     refused(run("mnist-tfz"), FileError)
     refused(run("mnist-tfc", "--set", "net.hidden=[0]"), ConfigError)
     assert run("mnist-tfc", "--fps", 0).exit_code == 2
+
+
+def test_the_command_lists_the_boards(golden: Callable[[str, str], None]) -> None:
+    shown = run("--boards")
+    assert shown.exit_code == 0
+    golden("boards.txt", shown.output)
+
+
+def test_the_command_budgets_for_a_finn() -> None:
+    nodes = [json.loads(run("cifar10-cnv", "--finn", finn, "--json").output) for finn in ("0.10", "plus")]
+    names = [{node["node"] for node in table["design"]["nodes"]} for table in nodes]
+    assert "StreamingMaxPool_hls_1" in names[0]
+    assert "Pool_hls_1" in names[1]
+    refused(run("mnist-tfc", "--finn", "0.10", "--board", "aup-zu3"), UnsupportedError)

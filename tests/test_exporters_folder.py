@@ -16,9 +16,12 @@ import bnnedge.exporters
 import bnnedge.exporters.folder
 from bnnedge.errors import ConfigError, DataError, OutputError, UnsupportedError, VerificationError
 from bnnedge.exporters import ExportReport, export, verify
+from bnnedge.exporters.graph import AS_USUAL, Form
+from bnnedge.exporters.pynq import BuildWishes, build_config
 from bnnedge.files import sha256_of
 from bnnedge.hardware.boards import board, boards
 from bnnedge.hardware.budget import design_for
+from bnnedge.hardware.finns import FINNS, Finn, title
 from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.file import digest, load_packed
 from bnnedge.packed.fold import Affine
@@ -40,11 +43,14 @@ BUILD_FILES = {
     "build.py",
     "checkpoint.safetensors",
     "dataflow_build_config.json",
+    "driver.json",
+    "driver.py",
     "expected_output.npy",
     "folding_config.json",
     "input.npy",
     "manifest.json",
     "model.onnx",
+    "validate.py",
 }
 
 
@@ -102,7 +108,7 @@ def test_the_report_prints_what_was_done(tmp_path: Path) -> None:
 
 
 def test_a_build_folder(tmp_path: Path) -> None:
-    """Golden: what FINN is handed. Its keys are known to FINN's main and dev branches and to FINN+ 1.6."""
+    """Golden: what FINN+ is handed; tests/test_finn_releases.py holds it against each FINN's own settings."""
     out = export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, fps=1000).out
     assert names(out) == BUILD_FILES
     assert json.loads((out / "dataflow_build_config.json").read_text()) == {
@@ -125,7 +131,8 @@ def test_a_build_folder(tmp_path: Path) -> None:
         "verify_steps": ["initial_python", "streamlined_python", "folded_hls_cppsim", "stitched_ip_rtlsim"],
     }
     assert digest(load_packed(out / "checkpoint.safetensors")) == digest(MODEL)
-    assert (out / "build.py").read_bytes() == (share("hw") / "finn" / "build.py").read_bytes()
+    for script in ("finn/build.py", "pynq/driver.py", "pynq/validate.py"):
+        assert (out / Path(script).name).read_bytes() == (share("hw") / script).read_bytes()
 
 
 def test_the_folding_is_the_least_for_the_frame_rate(tmp_path: Path) -> None:
@@ -134,7 +141,7 @@ def test_the_folding_is_the_least_for_the_frame_rate(tmp_path: Path) -> None:
     for fps in (None, 1_000_000):
         out = export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, fps=fps).out
         folding = json.loads((out / "folding_config.json").read_text())
-        assert folding == design_for(geometry_of(MODEL), board("Pynq-Z1"), fps).folding_config()
+        assert folding == design_for(geometry_of(MODEL), board("Pynq-Z1"), fps=fps).folding_config()
         sizes.append(sum(node.get("PE", 1) * node.get("SIMD", 1) for node in folding.values()))
     assert sizes[0] < sizes[1]
     large = random_model(1, TFC)
@@ -142,6 +149,46 @@ def test_the_folding_is_the_least_for_the_frame_rate(tmp_path: Path) -> None:
         export(large, "pynq", tmp_path / "new", inputs=random_inputs(large, 1), fps=100_000_000)
     assert caught.value.hint.startswith("what fits: ")
     assert not (tmp_path / "new").exists()
+
+
+def test_the_folding_keeps_a_lut_budget(tmp_path: Path) -> None:
+    """The fastest within it; one that holds nothing leaves nothing behind."""
+    out = export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, lut_budget=1500).out
+    design = design_for(geometry_of(MODEL), board("Pynq-Z1"), luts=1500)
+    assert json.loads((out / "folding_config.json").read_text()) == design.folding_config()
+    assert json.loads((out / "manifest.json").read_text())["lut_budget"] == 1500
+    card = (out / "README.md").read_text()
+    assert "Asked for: at most 1,500 LUTs." in card
+    assert f"| all |  | {design.cycles:,} | {design.luts:,} | {design.bram18:,} |" in card
+    with pytest.raises(UnsupportedError, match="LUT needed, 100 allowed"):
+        export(MODEL, "pynq", tmp_path / "new", inputs=INPUTS, lut_budget=100)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("finn", FINNS)
+def test_a_folder_for_each_finn(tmp_path: Path, finn: Finn) -> None:
+    model = random_conv_model(7, (3, 12, 12), (Filters(6), Filters(8, pool=2)))
+    out = export(model, "pynq", tmp_path / "out", inputs=random_inputs(model, 4), finn=finn).out
+    assert json.loads((out / "manifest.json").read_text())["finn"] == finn
+    config = json.loads((out / "dataflow_build_config.json").read_text())
+    assert config == build_config(BuildWishes(board("Pynq-Z1"), finn))
+    folding = json.loads((out / "folding_config.json").read_text())
+    assert ("StreamingMaxPool_hls_0" in folding) == (finn == "0.10")
+    assert ("Pool_hls_0" in folding) == (finn != "0.10")
+    card = (out / "README.md").read_text()
+    assert f"for {title(finn)}; model" in card
+    assert f"Needs {title(finn)} " in card
+    assert ("refuses it unless one insists, which `build.py` does" in card) == (finn == "1.0")
+
+
+def test_finns_that_cannot_build_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown FINN '0\.9'"):
+        export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, finn="0.9")
+    with pytest.raises(UnsupportedError, match=r"FINN 0\.10 does not know AUP-ZU3"):
+        export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, finn="0.10", board="AUP-ZU3")
+    with pytest.raises(ConfigError, match=r"this one is for FINN 0\.10"):
+        export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, finn="0.10", finn_python=Path("python"))
+    assert not names(tmp_path)
 
 
 @pytest.mark.parametrize("samples", [1, 4, 30])
@@ -179,7 +226,9 @@ def test_the_model_card(tmp_path: Path, kind: str, head: str) -> None:
     assert model.encoding.describe() in card
     assert ("leave the comparison to the processor" in card) == (head == "per-class")
     assert '| preset | `"random"` |' in card
-    assert "2,500 frames a second" in card
+    assert "Asked for: 2,500 frames a second." in card
+    assert "| fc1 | MVAU_hls_0 |" in card
+    assert "python validate.py" in card
     for name in BUILD_FILES - {"README.md", "manifest.json"}:
         assert f"| {name} | `{sha256_of(out / name)}` |" in card
 
@@ -203,6 +252,14 @@ def test_a_build_folder_of_a_convolutional_network(tmp_path: Path) -> None:
     assert "(1, 16, 12, 3): FINN leaves that transposition to the processor" in card
 
 
+def test_a_card_with_further_sections(tmp_path: Path) -> None:
+    about = {"Accuracy": "3 of 4 right.", "Weights": "Half of them."}
+    out = export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, about=about).out
+    assert "\n\n## Accuracy\n\n3 of 4 right.\n\n## Weights\n\nHalf of them.\n\n## Board" in (
+        (out / "README.md").read_text()
+    )
+
+
 def test_a_card_without_provenance(tmp_path: Path) -> None:
     model = PackedModel(MODEL.encoding, MODEL.layers, MODEL.head)
     out = export(model, "pynq", tmp_path / "out", inputs=INPUTS).out
@@ -219,7 +276,10 @@ class DataflowBuildConfig:
 """
 FAKE_BUILDER = """
 import os, pathlib
+from finn.util import basic
+RETIRED = getattr(basic, "retired_pynq_boards", ())  # FINN 1.0's checks bind the list as they are imported
 def build_dataflow_cfg(model, settings):
+    assert settings.board not in RETIRED
     assert model == "model.onnx" and pathlib.Path(model).is_file() and pathlib.Path("input.npy").is_file()
     results = pathlib.Path(settings.output_dir) / "verification_output"
     results.mkdir(parents=True, exist_ok=True)
@@ -227,11 +287,18 @@ def build_dataflow_cfg(model, settings):
         (results / name).touch()
     return int(os.environ["CODE"])
 """
+FAKE_BASIC = """
+retired_pynq_boards = {"Pynq-Z1", "Pynq-Z2"}
+"""
 
 
-def build(folder: Path, tmp_path: Path, code: int, *results: str) -> subprocess.CompletedProcess[str]:
-    package = tmp_path / "fake" / "finn" / "builder"
+def build(
+    folder: Path, tmp_path: Path, code: int, *results: str, basic: str = ""
+) -> subprocess.CompletedProcess[str]:
+    package, utilities = (tmp_path / "fake" / "finn" / name for name in ("builder", "util"))
     package.mkdir(parents=True, exist_ok=True)
+    utilities.mkdir(exist_ok=True)
+    (utilities / "basic.py").write_text(basic)
     (package / "build_dataflow.py").write_text(FAKE_BUILDER)
     (package / "build_dataflow_config.py").write_text(FAKE_CONFIG)
     return subprocess.run(
@@ -262,6 +329,14 @@ def test_the_build_script_fails_when_the_build_did_or_nothing_was_checked(tmp_pa
     ended = build(folder, tmp_path, -1, "verify_a_0_SUCCESS.npy")
     assert ended.returncode == 1
     assert "build_dataflow.log" in ended.stderr
+
+
+def test_the_build_script_insists_on_the_board(tmp_path: Path) -> None:
+    """FINN 1.0 refuses boards on a list of its own; others have none."""
+    folder = export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, board="pynq-z2", finn="1.0").out
+    for basic in (FAKE_BASIC, ""):
+        done = build(folder, tmp_path, 0, "verify_a_0_SUCCESS.npy", basic=basic)
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_build_script_without_finn(tmp_path: Path) -> None:
@@ -317,8 +392,8 @@ def test_a_failed_verification_leaves_what_was_there(
     graphs = bnnedge.exporters.targets.GRAPHS
     make = graphs[target]
 
-    def wrong(model: PackedModel) -> onnx.ModelProto:
-        proto: onnx.ModelProto = make(model)
+    def wrong(model: PackedModel, form: Form = AS_USUAL) -> onnx.ModelProto:
+        proto: onnx.ModelProto = make(model, form)
         (tensor,) = (tensor for tensor in proto.graph.initializer if tensor.name == "fc2.weight")
         values = numpy_helper.to_array(tensor) * np.float32(-1)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
@@ -337,7 +412,7 @@ def test_a_failed_verification_leaves_what_was_there(
 # Wishes that cannot be granted.
 
 
-@pytest.mark.parametrize(("target", "meant"), [("onn", "onnx"), ("qnnx", "qonnx"), ("rtl", "")])
+@pytest.mark.parametrize(("target", "meant"), [("onn", "onnx"), ("qnnx", "qonnx"), ("vhdl", "")])
 def test_unknown_targets(tmp_path: Path, target: str, meant: str) -> None:
     with pytest.raises(ConfigError, match=f"unknown target '{target}'") as caught:
         export(MODEL, target, tmp_path / "out", inputs=INPUTS)
@@ -350,8 +425,14 @@ def test_unknown_boards_and_impossible_frame_rates(tmp_path: Path) -> None:
     for fps in (0, -5, 100_000_001):
         with pytest.raises(ConfigError, match="frames a second cannot be reached at 100 MHz"):
             export(MODEL, "pynq", tmp_path / "out", inputs=INPUTS, fps=fps)
-    with pytest.raises(ConfigError, match="target onnx has no frame rate"):
-        export(MODEL, "onnx", tmp_path / "out", inputs=INPUTS, fps=100)
+    for wish, what in (
+        ({"fps": 100}, "frame rate"),
+        ({"lut_budget": 100}, "LUT budget"),
+        ({"finn": "plus"}, "FINN"),
+        ({"finn_python": Path("python")}, r"FINN\+ to check with"),
+    ):
+        with pytest.raises(ConfigError, match=f"target onnx has no {what}$"):
+            export(MODEL, "onnx", tmp_path / "out", inputs=INPUTS, **wish)
     assert not names(tmp_path)
 
 
@@ -407,3 +488,24 @@ def test_importing_the_room_is_cheap_and_the_names_are_functions() -> None:
 def test_unknown_names() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = bnnedge.exporters.nothing
+
+
+@pytest.mark.parametrize(
+    ("target", "form"),
+    [("finn", Form(xnor=True)), ("qonnx", Form(label=True)), ("onnx", Form(label=False))],
+    ids=["finn-xnor", "qonnx-label", "onnx-scores"],
+)
+def test_other_forms_of_a_graph(tmp_path: Path, target: str, form: Form) -> None:
+    report = export(MODEL, target, tmp_path / "out", inputs=INPUTS, form=form)
+    assert report.verification.samples == len(INPUTS)
+    operators = {node.op_type for node in onnx.load(tmp_path / "out" / "model.onnx").graph.node}
+    assert ("XnorPopcountMatMul" in operators) == form.xnor
+
+
+@pytest.mark.parametrize(
+    ("target", "form"), [("onnx", Form(xnor=True)), ("pynq", Form(xnor=True)), ("c", Form(label=False))]
+)
+def test_forms_that_a_target_does_not_have(tmp_path: Path, target: str, form: Form) -> None:
+    with pytest.raises(ConfigError, match=f"target {target} has"):
+        export(MODEL, target, tmp_path / "out", inputs=INPUTS, form=form)
+    assert not (tmp_path / "out").exists()

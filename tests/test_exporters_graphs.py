@@ -21,6 +21,7 @@ from qonnx.util.cleanup import cleanup_model
 import bnnedge
 from bnnedge.errors import UnsupportedError
 from bnnedge.exporters.finn import to_finn
+from bnnedge.exporters.graph import Form
 from bnnedge.exporters.onnx import to_onnx
 from bnnedge.exporters.qonnx import to_qonnx
 from bnnedge.packed.encoding import InputEncoding
@@ -156,6 +157,41 @@ def test_finn_onnx_computes_the_network(model: PackedModel) -> None:
         assert label.item() == plain_logits(model, sample[None]).argmax()
 
 
+@few
+@given(networks)
+def test_finn_onnx_that_counts_computes_the_network(model: PackedModel) -> None:
+    proto = to_finn(model, Form(xnor=True))
+    wrapper = ModelWrapper(proto)
+    takes_numbers = model.encoding.thresholds is None
+    counting = wrapper.get_nodes_by_op_type("XnorPopcountMatMul")
+    assert len(counting) == len(model.layers) - takes_numbers
+    for node in counting:
+        assert {wrapper.get_tensor_datatype(name) for name in node.input} == {DataType["BINARY"]}
+        assert set(np.unique(wrapper.get_initializer(node.input[1]))) <= {0, 1}
+    for sample in random_inputs(model, 2):
+        assert in_qonnx(wrapper, sample).item() == plain_logits(model, sample[None]).argmax()
+
+
+@few
+@given(networks)
+def test_labels_are_there_if_wanted(model: PackedModel) -> None:
+    inputs = random_inputs(model, 2)
+    expected = plain_logits(model, inputs)
+    (logits,) = in_onnxruntime(to_onnx(model, Form(label=False)), inputs).values()
+    assert logits.tobytes() == expected.tobytes()
+    for sample, scores in zip(inputs, expected, strict=True):
+        wrapper = ModelWrapper(to_qonnx(model, Form(label=True)))
+        outputs = execute_onnx(
+            wrapper, {"image": sample.reshape(wrapper.get_tensor_shape("image")).astype(np.float32)}
+        )
+        assert list(outputs) == ["logits", "label"]
+        assert outputs["logits"].tobytes() == scores.tobytes()
+        assert outputs["label"].tolist() == [[scores.argmax()]]
+        compared = in_qonnx(ModelWrapper(to_finn(model, Form(label=False))), sample)
+        assert compared.argmax() == scores.argmax()
+        assert compared.shape == (1, model.classes)
+
+
 @makers
 def test_files_are_alike_and_say_where_they_come_from(target: str) -> None:
     model = random_model(1, (20, 9, 3))
@@ -167,6 +203,8 @@ def test_files_are_alike_and_say_where_they_come_from(target: str) -> None:
     assert properties["bnnedge.digest"] == digest(model)
     assert properties["bnnedge.version"] == bnnedge.__version__
     assert properties["bnnedge.target"] == target
+    assert json.loads(properties["bnnedge.form"]) == {"label": target != "qonnx", "xnor": False}
+    assert properties["bnnedge.input"] == model.encoding.describe()
     assert json.loads(properties["bnnedge.provenance"]) == model.provenance
     assert proto.SerializeToString() == MAKERS[target](random_model(1, (20, 9, 3))).SerializeToString()
     nodes = [node.name for node in proto.graph.node]

@@ -10,21 +10,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 from hypothesis import given, settings
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from bnnedge.data.digits import load_digits
+from bnnedge.data.dataset import Dataset
 from bnnedge.errors import BnnedgeError, DataError, FileError, VerificationError
 from bnnedge.exporters import Verification, export, verify
 from bnnedge.exporters.finn import to_finn
+from bnnedge.exporters.graph import Form
 from bnnedge.exporters.onnx import to_onnx
 from bnnedge.exporters.qonnx import to_qonnx
 from bnnedge.files import sha256_of
 from bnnedge.importers.brevitas import pack
-from bnnedge.nets.inputs import first_encoding
-from bnnedge.nets.network import BinaryNetwork
 from bnnedge.packed.file import digest, save_packed
 from bnnedge.packed.fold import Thresholds
 from bnnedge.packed.model import PackedModel
@@ -37,8 +35,10 @@ from tests.networks import (
     random_inputs,
     random_model,
 )
+from tests.trained import trained
 
 MAKERS = {"onnx": to_onnx, "qonnx": to_qonnx, "finn": to_finn}
+FORMS = (Form(label=False), Form(label=True, xnor=True))
 makers = pytest.mark.parametrize("target", MAKERS)
 
 MODEL = random_model(1, (60, 33, 20, 5), head="per-class")
@@ -90,13 +90,13 @@ MUTATIONS = {
     "a weight bit of the first layer": ("fc1.weight", flip(7, 5), "layer fc1, neuron 5, sample 0:"),
     "a weight bit of a hidden layer": ("fc2.weight", flip(0, 19), "layer fc2, neuron 19, sample 0:"),
     "a weight bit of the last layer": ("fc3.weight", flip(19, 0), "layer fc3, neuron 0, sample 0:"),
-    "a weight that is nearly one": ("fc1.weight", add(-0.005, 0), "fc1.*, neuron 0"),
+    "a weight that is nearly one": ("fc1.weight", add(-0.005, 0), "layer fc1, neuron 0"),
     "a pair of channels": ("fc2.weight", swap, "layer fc2, neuron [34], sample"),
     "a threshold, one lattice step up": ("fc1.threshold", add(2, 9), "fc[12].*, neuron"),
     "a threshold, one lattice step down": ("fc2.threshold", add(-2, 3), "fc[23].*, neuron"),
     "the input threshold": ("image_threshold", add(1, 0), "layer fc1, neuron"),
-    "a scale of the head": ("head_scale", add(0.001, 2), "logits, class 2, sample"),
-    "an offset of the head": ("head_offset", add(1e-6, 4), "logits, class 4, sample"),
+    "a scale of the head": ("head_scale", add(0.001, 2), r"class 2, sample \d+: logit is"),
+    "an offset of the head": ("head_offset", add(1e-6, 4), r"class 4, sample \d+: logit is"),
 }  # fmt: skip
 
 
@@ -132,7 +132,11 @@ def test_both_values_are_named(tmp_path: Path, target: str) -> None:
     actual = expected - 2 * int(right[7] * bits[7])
     with pytest.raises(VerificationError) as caught:
         verify(saved(proto, tmp_path), MODEL, INPUTS)
-    assert f"preactivation is {actual}.0, but the golden model has {expected}" in caught.value.message
+    assert f"preactivation is {actual}, but the golden model has {expected}" in caught.value.message
+    assert caught.value.difference == {
+        "layer": "fc1", "neuron": 5, "sample": 0, "value": "preactivation", "actual": actual,
+        "expected": expected,
+    }  # fmt: skip
 
 
 @makers
@@ -142,7 +146,7 @@ def test_a_weight_that_no_sample_reaches_is_found(tmp_path: Path, target: str) -
     inputs[:, 13] = 0
     proto = MAKERS[target](model)
     constant(proto, "fc1.weight", flip(13, 2))
-    with pytest.raises(VerificationError, match=r"fc1\.weight, neuron 2, input 13: .* no sample showed it"):
+    with pytest.raises(VerificationError, match=r"fc1, neuron 2, input 13: weight .* no sample showed it"):
         verify(saved(proto, tmp_path), model, inputs)
 
 
@@ -172,7 +176,7 @@ def test_a_label_that_is_not_the_first_of_equals_is_found(tmp_path: Path) -> Non
     proto = to_onnx(model)
     (node,) = (node for node in proto.graph.node if node.op_type == "ArgMax")
     node.attribute.append(helper.make_attribute("select_last_index", 1))
-    with pytest.raises(VerificationError, match="label of sample"):
+    with pytest.raises(VerificationError, match=r"^[^:]*: sample \d+: label is"):
         verify(saved(proto, tmp_path), model, random_inputs(model, 50))
 
 
@@ -220,16 +224,17 @@ def test_shapes_are_compared(tmp_path: Path) -> None:
 @given(packed_models() | conv_models())
 def test_what_is_right_passes(tmp_path_factory: pytest.TempPathFactory, model: PackedModel) -> None:
     folder, inputs = tmp_path_factory.mktemp("graphs"), random_inputs(model, 7)
+    names = tuple(layer.name for layer in model.layers)
     for target, make in MAKERS.items():
-        path = saved(make(model), folder)
-        names = tuple(layer.name for layer in model.layers)
-        assert verify(path, model, inputs) == Verification(path, target, 7, names, digest(model))
+        for form in FORMS:
+            path = saved(make(model, form), folder)
+            assert verify(path, model, inputs) == Verification(path, target, 7, names, digest(model))
 
 
 @makers
-def test_real_images_in_every_target(tmp_path: Path, target: str) -> None:
+def test_real_images_in_every_target(tmp_path: Path, target: str, digits: Dataset) -> None:
     model = random_model(4, (64, 48, 40, 10), kind="integer", maximum=16)
-    images = load_digits().test_inputs
+    images = digits.test.inputs
     assert verify(saved(MAKERS[target](model), tmp_path), model, images).samples == len(images)
 
 
@@ -325,7 +330,7 @@ def test_a_filter_weight_that_no_sample_reaches_is_found(tmp_path: Path, target:
     inputs.reshape(-1, 2, 36)[:, 1] = 0
     proto = MAKERS[target](model)
     constant(proto, "conv1.weight", turn(2, 1, 0, 2))
-    place = r"conv1\.weight, channel 2, input channel 1, row 0, column 2: .* no sample showed it"
+    place = "layer conv1, channel 2, input channel 1, row 0, column 2: weight is .* no sample showed it"
     with pytest.raises(VerificationError, match=place):
         verify(saved(proto, tmp_path), model, inputs)
 
@@ -350,34 +355,13 @@ def test_slices_give_the_place_of_a_sample_in_all(tmp_path: Path, monkeypatch: p
         verify(saved(proto, tmp_path), model, inputs)
 
 
-@pytest.fixture(scope="module")
-def trained() -> PackedModel:
-    """A padded convolutional network, trained on digits for a moment."""
-    torch.manual_seed(0)
-    digits = load_digits()
-    inputs, labels = torch.from_numpy(digits.train_inputs), torch.from_numpy(digits.train_labels)
-    config = NetConfig(
-        conv=(ConvConfig(8, padding=1, pool=2), ConvConfig(12, padding=1)), hidden=(24,), input="bipolar"
-    )
-    net = BinaryNetwork(first_encoding(config, (1, 8, 8), 16, digits.train_inputs), 10, config)
-    optimiser = torch.optim.Adam(net.parameters(), 0.02)
-    for start in [*range(0, 1400, 100)] * 3:
-        part = slice(start, start + 100)
-        loss = torch.nn.functional.cross_entropy(net(inputs[part]), labels[part])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    return pack(net, {"preset": "test"})
-
-
 @pytest.mark.parametrize("target", ["onnx", "qonnx", "finn", "pynq"])
-def test_a_trained_convolutional_network_on_real_images(
-    tmp_path: Path, target: str, trained: PackedModel
-) -> None:
-    digits = load_digits()
-    images = digits.test_inputs.reshape(-1, 64)
-    assert (trained.predict(images).labels == digits.test_labels).mean() > 0.4
-    report = export(trained, target, tmp_path / "out", inputs=images)
+def test_a_trained_convolutional_network_on_real_images(tmp_path: Path, target: str, digits: Dataset) -> None:
+    conv = (ConvConfig(8, padding=1, pool=2), ConvConfig(12, padding=1))
+    model = pack(trained(NetConfig(conv=conv, hidden=(24,)), digits), {"preset": "test"})
+    images = digits.test.inputs
+    assert len(np.unique(model.predict(images).labels)) > 5
+    report = export(model, target, tmp_path / "out", inputs=images)
     assert report.verification.samples == len(images) == 359
     assert report.verification.layers == ("conv1", "conv2", "fc3", "fc4")
 
@@ -431,6 +415,20 @@ def test_a_foreign_graph(tmp_path: Path) -> None:
     path = saved(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path)
     with pytest.raises(FileError, match="not one that bnnedge exported"):
         verify(path, MODEL, INPUTS)
+
+
+@pytest.mark.parametrize(
+    "form", ["", "[]", "{}", '{"label": 1, "xnor": false}', '{"label": true}', "[" * 100_000]
+)
+def test_a_graph_that_does_not_say_its_form(tmp_path: Path, form: str) -> None:
+    proto = to_finn(MODEL)
+    (entry,) = (entry for entry in proto.metadata_props if entry.key == "bnnedge.form")
+    entry.value = form
+    with pytest.raises(FileError, match="not one that bnnedge exported"):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
+    entry.value = '{"label": true, "xnor": true}'
+    with pytest.raises(VerificationError, match="layer fc1, neuron 0, input 0: weight is"):
+        verify(saved(proto, tmp_path), MODEL, INPUTS)
 
 
 def test_a_graph_with_foreign_operators_or_files(tmp_path: Path) -> None:
@@ -555,7 +553,7 @@ def test_parts_of_different_exports(folder: Path) -> None:
     [
         {"format": "another"},
         {"schema": 99},
-        {"target": "rtl"},
+        {"target": "vhdl"},
         {"files": {}},
         {"files": ["model.onnx"]},
         {"files": {"../model.onnx": "00"}},

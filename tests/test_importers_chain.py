@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,14 @@ from bnnedge.data.fetch import fetch
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import UnsupportedError
 from bnnedge.exporters.finn import to_finn
+from bnnedge.exporters.graph import Form
 from bnnedge.exporters.onnx import to_onnx
 from bnnedge.exporters.qonnx import to_qonnx
 from bnnedge.importers import load, load_weights
 from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.layer import Convolution
 from bnnedge.packed.model import PackedModel
+from tests.brevitas_export import BrevitasExport
 from tests.graphs import CONSTANTS, HEAD, MIDDLE, TAIL, W1, W2, Nodes, f32, graph, i64, op, written
 from tests.networks import conv_models, packed_models, random_inputs, random_model
 from tests.test_importers_state_dict import bnn_pynq, signs, trained_looks
@@ -140,40 +141,11 @@ def same_function(model: PackedModel, expected: PackedModel, samples: int = 50) 
 # Brevitas' exports of today
 
 
-class _NoOptimiser:
-    """In place of onnxoptimizer, which Brevitas' exporter wants to tidy up with: constants stay nodes."""
-
-    @staticmethod
-    def optimize(model: onnx.ModelProto, passes: list[str]) -> onnx.ModelProto:
-        assert passes
-        return model
-
-
-@pytest.fixture
-def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Exports a network to QONNX with Brevitas."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Brevitas, about itself
-        from brevitas.export import export_qonnx
-        from brevitas.export.onnx import manager
-    monkeypatch.setattr(manager, "opt", _NoOptimiser)
-    monkeypatch.setattr(manager, "onnx", onnx)
-
-    def exported(net: torch.nn.Module, *shape: int) -> Path:
-        path = tmp_path / "exported.onnx"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of PyTorch, about its exporter
-            export_qonnx(net, torch.zeros(1, *shape), str(path), dynamo=False, opset_version=13)
-        return path
-
-    return exported
-
-
 def test_a_fully_connected_export_of_brevitas(
-    export: Callable[..., Path], tmp_path: Path, mnist: Any
+    brevitas_export: BrevitasExport, tmp_path: Path, mnist: Any
 ) -> None:
     net = bnn_pynq("tfc_1w1a", seed=3)
-    path = export(net, 1, 28, 28)
+    path = brevitas_export(net, 1, 28, 28)
     torch.save(net.state_dict(), tmp_path / "tfc.pth")
     images = mnist[0][:1000]
     with torch.no_grad():
@@ -186,9 +158,9 @@ def test_a_fully_connected_export_of_brevitas(
     ]
 
 
-def test_the_weights_of_brevitas_own_cnv(export: Callable[..., Path]) -> None:
+def test_the_weights_of_brevitas_own_cnv(brevitas_export: BrevitasExport) -> None:
     net = bnn_pynq("cnv_1w1a")
-    path = export(net, 3, 32, 32)
+    path = brevitas_export(net, 3, 32, 32)
     weights = load_weights(path)
     expected = signs(net)
     assert [tensor.shape for tensor in weights.tensors] == [bits.shape for bits in expected]
@@ -200,11 +172,11 @@ def test_the_weights_of_brevitas_own_cnv(export: Callable[..., Path]) -> None:
         load(path)
 
 
-def test_brevitas_own_cnv_with_inputs_of_1_bit(export: Callable[..., Path]) -> None:
+def test_brevitas_own_cnv_with_inputs_of_1_bit(brevitas_export: BrevitasExport) -> None:
     """BNN-PYNQ's code all through; of its input quantiser only the bit width is not the published one."""
     torch.manual_seed(4)
     net = trained_looks(CNV(num_classes=10, weight_bit_width=1, act_bit_width=1, in_bit_width=1, in_ch=3))
-    path = export(net, 3, 32, 32)
+    path = brevitas_export(net, 3, 32, 32)
     images = np.random.default_rng(0).integers(0, 256, (24, 3 * 32 * 32)).astype(np.uint8)
     with torch.no_grad():
         logits = net(torch.from_numpy(images).float().div(255).reshape(-1, 3, 32, 32)).numpy()
@@ -268,7 +240,7 @@ STACKS: dict[str, tuple[Callable[[], list[nn.Module]], list[Convolution]]] = {
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_other_stacks_of_brevitas_layers(export: Callable[..., Path], name: str) -> None:
+def test_other_stacks_of_brevitas_layers(brevitas_export: BrevitasExport, name: str) -> None:
     torch.manual_seed(2)
     stack, convolutions = STACKS[name]
     images = np.random.default_rng(1).integers(0, 256, (40, 300)).astype(np.uint8)
@@ -276,7 +248,7 @@ def test_other_stacks_of_brevitas_layers(export: Callable[..., Path], name: str)
     net = calibrated(nn.Sequential(*stack()), scaled)
     with torch.no_grad():
         logits = net(scaled).numpy()
-    model = load(export(net, 3, 10, 10))
+    model = load(brevitas_export(net, 3, 10, 10))
     assert [layer.convolution for layer in model.layers[:-1]] == convolutions
     prediction = model.predict(images)
     np.testing.assert_allclose(prediction.logits, logits, rtol=1e-4, atol=1e-4)
@@ -298,24 +270,28 @@ def test_our_exports_come_back(tmp_path_factory: pytest.TempPathFactory, model: 
     path = tmp_path_factory.mktemp("graphs") / "graph"
     inputs = random_inputs(model, 20)
     upright = model.canonical()
-    targets = {"onnx": to_onnx, "qonnx": to_qonnx} | ({"finn": to_finn} if is_built_by_finn(model) else {})
-    for target, make in targets.items():
-        path.write_bytes(make(model).SerializeToString())
+    graphs = {
+        "onnx": to_onnx(model),
+        "qonnx": to_qonnx(model),
+        "qonnx, label": to_qonnx(model, Form(label=True)),
+    }
+    for form in (Form(), Form(label=False), Form(xnor=True)) if is_built_by_finn(model) else ():
+        graphs[f"finn, {form}"] = to_finn(model, form)
+    for target, proto in graphs.items():
+        path.write_bytes(proto.SerializeToString())
         back = load(path)
         weights = load_weights(path)
         assert [t.name for t in weights.tensors] == [layer.name for layer in model.layers]
         for ours, theirs, tensor in zip(upright.layers, back.layers, weights.tensors, strict=True):
             assert ours.weights == theirs.weights
             assert ours.convolution == theirs.convolution
-            if (
-                target != "finn" or ours is not upright.layers[0]
-            ):  # which may have a blank channel in the file
+            if "finn" not in target or ours is not upright.layers[0]:  # FINN's may have a blank channel
                 assert (tensor.shape, tensor.matrix) == (ours.weight_shape, ours.weights)
             if ours.thresholds is not None and theirs.thresholds is not None:
                 assert np.array_equal(ours.thresholds.values, theirs.thresholds.values)
                 assert (theirs.thresholds.directions == 1).all()
         assert np.array_equal(back.predict(inputs).labels, model.predict(inputs).labels)
-        if target != "finn":
+        if "finn" not in target:
             assert back.predict(inputs).logits.tobytes() == model.predict(inputs).logits.tobytes()
         assert back.encoding.kind == model.encoding.kind
         if model.encoding.thresholds is not None:

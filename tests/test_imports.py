@@ -70,6 +70,7 @@ def test_every_room_is_in_the_rule() -> None:
         "from bnnedge import PackedMatrix, PackedModel, load, bdm, block_entropy, audit, compare",
         "import bnnedge; bnnedge.audit(bnnedge.load('digits-tfc'))",
         "from bnnedge.cli.budget import command; command(['mnist-lfc', '--fps', '1'], standalone_mode=False)",
+        "import bnnedge.cli.verify; bnnedge.load('digits-tfc')",
     ],
 )
 def test_nothing_but_training_loads_pytorch(work: str) -> None:

@@ -21,6 +21,9 @@ _VERBS = {
     "data": "List the data sets that are known, and fetch them into the cache.",
     "budget": "Say whether a network fits a board, before any training: LUT, BRAM, cycles, frames/s.",
     "export": "Write ONNX, QONNX, FINN graphs or a PYNQ build folder, each verified bit for bit.",
+    "simulate": "Simulate generated hardware on test images, against the golden model.",
+    "synth": "Count what generated hardware takes of an FPGA, layer by layer, with Yosys.",
+    "verify": "Run what was exported against the golden model, and name the first difference.",
 }
 
 

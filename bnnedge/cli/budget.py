@@ -10,9 +10,10 @@ import click
 from bnnedge.cli.options import data_option, load_data
 from bnnedge.data.sources import SETS
 from bnnedge.files import write_atomically
-from bnnedge.hardware.boards import DEFAULT_BOARD
+from bnnedge.hardware.boards import DEFAULT_BOARD, boards
 from bnnedge.hardware.boards import board as find_board
 from bnnedge.hardware.budget import HEADROOM, Budget, budget
+from bnnedge.hardware.finns import DEFAULT_FINN, FINNS, Finn
 from bnnedge.importers.load import load
 from bnnedge.nets.geometry import geometry_of_config
 from bnnedge.packed.geometry import Geometry, geometry_of
@@ -29,12 +30,59 @@ COLUMNS = (
     Column("luts", "LUT", ",d"),
     Column("bram18", "BRAM18", "d"),
 )
+BOARDS = (
+    Column("name", "board"),
+    Column("part", "part"),
+    Column("lut", "LUT", ",d"),
+    Column("ff", "FF", ",d"),
+    Column("bram36", "BRAM36", "d"),
+    Column("clock_mhz", "MHz", "g"),
+    Column("shell", "shell"),
+    Column("finn", "FINN"),
+    Column("status", "status"),
+)
 NOTE = "FINN's analytical model (FINN+ 1.6.1), which leaves out FIFOs, width converters, thresholds and DMA."
+
+
+def _list_boards(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the table of boards in place of a budget."""
+    if not wanted or context.resilient_parsing:
+        return
+    rows = [
+        (
+            *(entry.name, entry.part, entry.lut, entry.ff, entry.bram36, entry.clock_mhz),
+            entry.shell_flow_type,
+            " ".join(f"{finn}*" if finn in entry.finn_opt_in else finn for finn in entry.finn),
+            entry.status,
+        )
+        for entry in boards()
+    ]
+    notes = [
+        "* refuses the board unless one insists, which build.py does.",
+        *(f"{entry.name}: {entry.note}" for entry in boards()),
+    ]
+    click.echo(str(Table("Boards", BOARDS, rows, notes=notes)))
+    context.exit()
 
 
 @click.command("budget")
 @click.argument("source", metavar="CONFIG|CHECKPOINT")
-@click.option("--board", default=DEFAULT_BOARD, show_default=True, help="Which board (see hw/boards.toml).")
+@click.option(
+    "--boards",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_boards,
+    help="List the boards, and which FINN builds for them.",
+)
+@click.option("--board", default=DEFAULT_BOARD, show_default=True, help="Which board (see --boards).")
+@click.option(
+    "--finn",
+    type=click.Choice(FINNS),
+    default=DEFAULT_FINN,
+    show_default=True,
+    help="What is to build it: FINN 0.10, FINN 1.0 or FINN+.",
+)
 @click.option("--fps", type=click.IntRange(min=1), help="Frames a second to reach, with the least logic.")
 @click.option(
     "--lut-budget",
@@ -58,6 +106,7 @@ NOTE = "FINN's analytical model (FINN+ 1.6.1), which leaves out FIFOs, width con
 def command(
     source: str,
     board: str,
+    finn: Finn,
     fps: int | None,
     lut_budget: int | None,
     settings: tuple[str, ...],
@@ -73,7 +122,7 @@ def command(
     """
     hardware = find_board(board)
     geometry = _geometry(source, settings, data)
-    result = budget(geometry, hardware, fps=fps, luts=lut_budget)
+    result = budget(geometry, hardware, fps=fps, luts=lut_budget, finn=finn)
     if folding is not None:
         text = json.dumps((result.fitting or result.design).folding_config(), indent=2)
         write_atomically(folding, text + "\n")

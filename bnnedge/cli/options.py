@@ -17,7 +17,7 @@ from bnnedge.packed.model import PackedModel
 from bnnedge.runs.config import DataConfig, parse_data_config
 from bnnedge.runs.directory import newest_run
 
-__all__ = ["data_option", "load_data", "newest_or", "runs_option", "spaced", "test_inputs"]
+__all__ = ["data_option", "load_data", "newest_or", "runs_option", "spaced", "test_data", "test_inputs"]
 
 runs_option = click.option(
     "--runs",
@@ -58,7 +58,12 @@ def load_data(config: DataConfig, place: Path | None) -> Dataset:
 
 
 def test_inputs(model: PackedModel, data: Path | None) -> NDArray[np.uint8]:
-    """The test split of the data set that a model says it was trained on.
+    """The test samples of the data set that a model says it was trained on: see :func:`test_data`."""
+    return test_data(model, data).test.inputs
+
+
+def test_data(model: PackedModel, data: Path | None) -> Dataset:
+    """The data set that a model says it was trained on.
 
     Raises:
         DataError: it does not say, or the set is not on this machine.
@@ -68,4 +73,4 @@ def test_inputs(model: PackedModel, data: Path | None) -> NDArray[np.uint8]:
         raise DataError(
             "the checkpoint does not say which data it was trained on", "name a checkpoint of bnnedge train"
         )
-    return load_data(parse_data_config(table), data).test.inputs
+    return load_data(parse_data_config(table), data)

@@ -84,10 +84,12 @@ def command(
             resolved = dataclasses.replace(resolved, data=dataclasses.replace(resolved.data, path=str(data)))
     if log is not None:
         check_tensorboard()
+    from bnnedge.training.checks import check
     from bnnedge.training.device import prepare_device
 
     prepare_device(resolved.training)  # what cannot be is said before there is a run directory
     dataset = load_data(resolved.data, data)
+    check(resolved, dataset)
     for warning in _hardware_warnings(resolved, dataset):
         click.echo(f"Warning: {warning}", err=True)
     if not resume:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from onnx import numpy_helper
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from bnnedge.errors import FileError, VerificationError
-from bnnedge.exporters.graph import IMAGE
+from bnnedge.exporters.graph import IMAGE, Form
 from bnnedge.exporters.lowering import lower
 
 __all__ = ["GraphFile", "Stages", "read_graph", "run_as_shipped", "run_batch"]
@@ -50,6 +51,7 @@ class GraphFile:
     Attributes:
         path: the file.
         kind: ``onnx``, ``qonnx`` or ``finn``.
+        form: how it says that it was chosen.
         digest: of the model that it says it was made from.
         proto: its content.
         shape: of a sample, as its input states it.
@@ -59,6 +61,7 @@ class GraphFile:
 
     path: Path
     kind: str
+    form: Form
     digest: str
     proto: onnx.ModelProto
     shape: tuple[int, ...]
@@ -85,11 +88,11 @@ def read_graph(path: Path) -> GraphFile:
             "the file is truncated, corrupt or of another format; export it again",
         ) from error
     properties = {entry.key: entry.value for entry in proto.metadata_props}
-    kind = properties.get("bnnedge.target", "")
+    kind, form = properties.get("bnnedge.target", ""), _form(properties.get("bnnedge.form", ""))
     foreign = {node.op_type for node in proto.graph.node if node.domain} - set(CUSTOM_OPERATORS)
     elsewhere = any(tensor.external_data for tensor in proto.graph.initializer)
     inputs = [entry.name for entry in proto.graph.input]
-    if kind not in GRAPH_KINDS or foreign or elsewhere or inputs != [IMAGE]:
+    if kind not in GRAPH_KINDS or form is None or foreign or elsewhere or inputs != [IMAGE]:
         raise FileError(
             f"{path} is an ONNX graph, but not one that bnnedge exported",
             "graphs that other tools made or changed can be imported, not verified",
@@ -98,7 +101,7 @@ def read_graph(path: Path) -> GraphFile:
     tensors = {IMAGE}.union(*(node.output for node in proto.graph.node))
     shape = tuple(dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:])
     made_from = properties.get("bnnedge.digest", "")
-    return GraphFile(path, kind, made_from, proto, shape, parameters, frozenset(tensors))
+    return GraphFile(path, kind, form, made_from, proto, shape, parameters, frozenset(tensors))
 
 
 def run_as_shipped(graph: GraphFile, inputs: NDArray[np.uint8]) -> Stages:
@@ -140,6 +143,18 @@ def run_batch(graph: GraphFile, inputs: NDArray[np.uint8], names: Sequence[str])
             _set_batch(probed.graph, len(inputs))
             stages = _qonnx(probed, inputs)
     return {name: stages[name] for name in names}
+
+
+def _form(stated: str) -> Form | None:
+    """The form that a file states; None where it states none."""
+    try:
+        values = json.loads(stated)
+    except (ValueError, RecursionError):
+        return None
+    names = {entry.name for entry in fields(Form)}
+    if not isinstance(values, dict) or values.keys() != names or {*map(type, values.values())} != {bool}:
+        return None
+    return Form(**values)
 
 
 def _onnxruntime(proto: onnx.ModelProto, inputs: NDArray[np.uint8]) -> Stages:

@@ -5,7 +5,8 @@ BipolarQuant alone goes on unconverted.
 
 FINN pads with 0, which bipolar values do not have: its builder stops there, or, where it turns them into 0
 and 1 afterwards, pads with what now means −1. A convolution that pads is therefore written in the form that
-FINN itself gives to bipolar layers: bits 0 and 1, of which 0 is −1, in Im2Col and XnorPopcountMatMul.
+FINN itself gives to bipolar layers: bits 0 and 1, of which 0 is −1, in Im2Col and XnorPopcountMatMul. On
+request every layer that takes bits is.
 """
 
 from __future__ import annotations
@@ -15,10 +16,18 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
 from bnnedge.errors import UnsupportedError
-from bnnedge.exporters.graph import IMAGE, LABEL, QONNX_DOMAIN, activation, preactivation, threshold, weight
+from bnnedge.exporters.graph import (
+    AS_USUAL,
+    IMAGE,
+    QONNX_DOMAIN,
+    Form,
+    activation,
+    preactivation,
+    threshold,
+    weight,
+)
 from bnnedge.exporters.writer import Writer, weight_values
 from bnnedge.packed.layer import Convolution, PackedLayer
 from bnnedge.packed.model import PackedModel
@@ -28,30 +37,41 @@ __all__ = ["to_finn"]
 Float32 = NDArray[np.float32]
 
 
-def to_finn(model: PackedModel) -> onnx.ModelProto:
+def to_finn(model: PackedModel, form: Form = AS_USUAL) -> onnx.ModelProto:
     """A graph from ``image``, whole numbers in float32, to ``label``, (1, 1) int64.
 
     The image is (1, features) or (1, channels, height, width). Datatypes are annotated, thresholds are whole
     numbers on the pre-activations' lattice, and TopK comes last. The head's affine is left out where it
-    cannot change which class is the largest.
+    cannot change which class is the largest: without ``label`` the graph ends in what is compared, logits or
+    whole-number scores.
+
+    Args:
+        model: the network.
+        form: with or without ``label``; ``xnor``: every layer that takes bits counts where they agree.
 
     Raises:
         UnsupportedError: a convolution pads images of one row or column.
     """
-    return _FinnWriter(model).write()
+    return _FinnWriter(model, form).write()
 
 
 class _FinnWriter(Writer):
-    """FINN-ONNX; thresholds are (channels, 1), and tensors that a padded convolution takes are 0 and 1."""
+    """FINN-ONNX; thresholds are (channels, 1), and tensors that a counting layer takes are 0 and 1."""
 
     target = "finn"
 
-    def __init__(self, model: PackedModel) -> None:
-        super().__init__(model)
+    def __init__(self, model: PackedModel, form: Form) -> None:
+        super().__init__(model, form)
         layers = self.upright.layers
+        taking_bits = layers if model.encoding.thresholds is not None else layers[1:]
+        counting = taking_bits if form.xnor else filter(_pads, layers)
+        self._counting = {layer.name for layer in counting}
         entering = (f"{IMAGE}_bipolar", *map(activation, layers[:-1]))
-        self._blank = _pads(layers[0]) and model.encoding.encoded_shape[0] == 1
-        self._of_bits = {tensor for tensor, layer in zip(entering, layers, strict=True) if _pads(layer)}
+        self._of_bits = {
+            tensor for tensor, layer in zip(entering, layers, strict=True) if layer.name in self._counting
+        }
+        self._windows_first = layers[0].convolution is not None and layers[0].name in self._counting
+        self._blank = self._windows_first and model.encoding.encoded_shape[0] == 1
         self._limits = {f"{IMAGE}_threshold": "UINT8"} | {
             threshold(layer): _signed(lattice.bound + lattice.step)
             for layer, lattice in zip(layers, self.upright.lattices, strict=True)
@@ -65,13 +85,13 @@ class _FinnWriter(Writer):
         """Channels as often as they have thresholds, then all thresholds at once.
 
         A layer of weights 0 and 1 repeats the channels, which FINN builds anywhere; a Concat it does not.
-        Where the first convolution pads, channels that need no repeating pass through such a layer as well:
+        Where the first layer is an Im2Col, channels that need no repeating pass through such a layer as well:
         FINN lowers images to its own layout only in graphs that have a Conv. A single channel gets a blank
         one beside it, 0 below a threshold of 1 and so always −1: FINN would take one channel for a depthwise
         convolution, and stop.
         """
         times, channels = len(values), shape[0]
-        if times > 1 or _pads(self.upright.layers[0]):
+        if times > 1 or self._windows_first:
             values = np.broadcast_to(values, (times, channels)).reshape(1, -1)
             chosen = np.tile(np.eye(channels, dtype=np.float32), (times, 1))
             if self._blank:
@@ -112,9 +132,9 @@ class _FinnWriter(Writer):
         return self.graph.constant(weight(layer), weight_values(layer))
 
     def convolve(self, layer: PackedLayer, convolution: Convolution, tensor: str) -> str:
-        if not convolution.padding:
+        if layer.name not in self._counting:
             return super().convolve(layer, convolution, tensor)
-        if 1 in convolution.input_shape[1:]:
+        if convolution.padding and 1 in convolution.input_shape[1:]:
             raise UnsupportedError(
                 f"layer {layer.name} pads images of {convolution.input_shape[1:]} pixels, "
                 "where FINN takes one row or column for a series",
@@ -143,34 +163,35 @@ class _FinnWriter(Writer):
             input_shape="(1,{},{},{})".format(*size),
             pad_amount=[convolution.padding] * 4,
         )
-        counts = self.graph.node(
-            "XnorPopcountMatMul",
-            [windows, filters],
-            f"{stage}/counts",
-            self.batch,
-            *places,
-            layer.outputs,
-            domain=QONNX_DOMAIN,
-        )
+        counts = self._count(windows, filters, f"{stage}/counts", *places, layer.outputs)
+        agreeing = f"{stage}/agreeing"
+        self.graph.node("Transpose", [counts], agreeing, self.batch, *layer.sum_shape, perm=[0, 3, 1, 2])
+        return self._sums(layer, agreeing)
+
+    def multiply(self, layer: PackedLayer, tensor: str) -> str:
+        if layer.name not in self._counting:
+            return super().multiply(layer, tensor)
+        filters = self.graph.constant(weight(layer), (weight_values(layer) > 0).astype(np.float32))
+        self.datatypes |= dict.fromkeys((tensor, filters), "BINARY")
+        counts = self._count(tensor, filters, f"{preactivation(layer)}/counts", layer.outputs)
         return self._sums(layer, counts)
 
-    def _sums(self, layer: PackedLayer, counts: str) -> str:
-        """Pre-activations of counts of agreeing bits, which are (1, height, width, outputs)."""
+    def _count(self, bits: str, filters: str, result: str, *shape: int) -> str:
+        """How many bits of each sample agree with those of each filter."""
+        inputs = [bits, filters]
+        return self.graph.node("XnorPopcountMatMul", inputs, result, self.batch, *shape, domain=QONNX_DOMAIN)
+
+    def _sums(self, layer: PackedLayer, agreeing: str) -> str:
+        """Pre-activations of counts of agreeing bits: 2 a − n."""
         graph, stage, shape = self.graph, preactivation(layer), (self.batch, *layer.sum_shape)
         two = graph.constant("two", np.array([2], dtype=np.float32))
         shift = graph.constant(f"{stage}.shift", np.array([-layer.inputs], dtype=np.float32))
-        agreeing = graph.node("Transpose", [counts], f"{stage}/agreeing", *shape, perm=[0, 3, 1, 2])
         doubled = graph.node("Mul", [agreeing, two], f"{stage}/doubled", *shape)
         return graph.node("Add", [doubled, shift], stage, *shape)
 
     def end(self, scores: str) -> Sequence[str]:
-        """The index of the largest logit, the first of equals."""
         tensor = self.affine(scores, 1) if self.model.needs_head else scores
-        count = self.graph.constant("one", np.array([1], dtype=np.int64))
-        value = self.graph.tensor(f"{LABEL}/value", 1, 1)
-        self.graph.tensor(LABEL, 1, 1, element=TensorProto.INT64)
-        self.graph.append(helper.make_node("TopK", [tensor, count], [value, LABEL], f"TopK:{LABEL}", axis=-1))
-        return (LABEL,)
+        return (self.choose(tensor) if self.form.label else tensor,)
 
 
 def _pads(layer: PackedLayer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from bnnedge.errors import ConfigError, DataError, FileError, OutputError, UnsupportedError
 from bnnedge.exporters.c import to_c, to_c_test
 from bnnedge.exporters.card import model_card
+from bnnedge.exporters.finn_check import check_with_finn
+from bnnedge.exporters.graph import AS_USUAL, Form
 from bnnedge.exporters.manifest import (
     MANIFEST,
     TARGETS,
@@ -21,14 +24,19 @@ from bnnedge.exporters.manifest import (
     read_manifest,
     write_manifest,
 )
-from bnnedge.exporters.pynq import write_build
+from bnnedge.exporters.pynq import BuildWishes, write_build
+from bnnedge.exporters.rtl import write_rtl
 from bnnedge.exporters.targets import GRAPHS
-from bnnedge.exporters.vectors import SAMPLES, write_vectors
+from bnnedge.exporters.vectors import SAMPLES
 from bnnedge.exporters.verification import Verification, verify
 from bnnedge.files import atomic_directory, write_atomically, writing
-from bnnedge.hardware.boards import DEFAULT_BOARD, Board
+from bnnedge.hardware.bench import Style
+from bnnedge.hardware.boards import DEFAULT_BOARD
 from bnnedge.hardware.boards import board as find_board
-from bnnedge.packed.file import digest, save_packed
+from bnnedge.hardware.estimates import Estimate
+from bnnedge.hardware.finns import DEFAULT_FINN, finn_called, title
+from bnnedge.hardware.generated import STYLES
+from bnnedge.packed.file import digest
 from bnnedge.packed.infer import check_inputs
 from bnnedge.packed.model import PackedModel
 
@@ -42,11 +50,12 @@ class ExportReport:
     """A folder that was written and verified.
 
     Attributes:
-        target: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
+        target: ``onnx``, ``qonnx``, ``finn``, ``pynq``, ``c`` or ``rtl``.
         out: the folder.
         files: names of the files in it.
-        board: what it was made for, for ``pynq``.
+        board: what it was made for, for ``pynq`` and ``rtl``.
         verification: what it was compared with.
+        finn: what FINN+ made of it, where that was asked for.
     """
 
     target: str
@@ -54,10 +63,12 @@ class ExportReport:
     files: tuple[str, ...]
     board: str | None
     verification: Verification
+    finn: Estimate | None = None
 
     def __str__(self) -> str:
         made_for = f" for {self.board}" if self.board else ""
-        return f"{self.target}{made_for}: {', '.join(self.files)}\n{self.verification}"
+        lines = [f"{self.target}{made_for}: {', '.join(self.files)}", str(self.verification)]
+        return "\n".join(lines + (self.finn.notes() if self.finn else []))
 
 
 def export(
@@ -67,29 +78,45 @@ def export(
     *,
     inputs: NDArray[np.uint8],
     board: str = DEFAULT_BOARD,
+    finn: str | None = None,
     fps: int | None = None,
+    lut_budget: int | None = None,
+    finn_python: Path | None = None,
+    about: Mapping[str, str] | None = None,
+    style: str | None = None,
+    form: Form = AS_USUAL,
 ) -> ExportReport:
     """Write a network for a target, and verify it on every input given before it takes its place.
 
-    The folder holds ``model.onnx`` and ``manifest.json``; for ``pynq`` also what FINN's builder needs. For
-    ``c`` it holds C99, a header and a test in place of the graph. The same model always gives the same bytes.
+    The folder holds ``model.onnx`` and ``manifest.json``; for ``pynq`` also what FINN's builder and the board
+    need. For ``c`` it holds C99, a header and a test in place of the graph, for ``rtl`` SystemVerilog, a test
+    bench and scripts. The same model always gives the same bytes.
 
     Args:
         model: the network.
-        target: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
+        target: ``onnx``, ``qonnx``, ``finn``, ``pynq``, ``c`` or ``rtl``.
         out: the folder to make. An empty folder and an earlier export are replaced.
         inputs: (samples, features) whole numbers that it is verified on; the first become test vectors.
-        board: for ``pynq``, a board of ``hw/boards.toml``.
-        fps: for ``pynq``, the frames a second that FINN should fold for.
+        board: for ``pynq`` and ``rtl``, a board of ``hw/boards.toml``.
+        finn: for ``pynq``, what is to build it: ``0.10``, ``1.0`` or ``plus``, which is meant without one.
+        fps: for ``pynq`` and ``rtl``, the frames a second to fold for.
+        lut_budget: for ``pynq``, the look-up tables to fold within.
+        finn_python: for ``pynq``, the Python of an environment with FINN+, to run its front end on the folder
+            (see :func:`bnnedge.hardware.finn_plus.find_finn`).
+        about: for ``pynq``, further sections of the model card, in Markdown, by their headings.
+        style: for ``rtl``, ``folded``, which is meant without one, or ``unrolled``.
+        form: for ``onnx``, ``qonnx`` and ``finn``, how the graph is written where there is a choice.
 
     Raises:
-        ConfigError: an unknown target or board, or a frame rate that cannot be.
+        ConfigError: an unknown target, board or FINN, or wishes that cannot be.
         DataError: the inputs are empty or do not fit the model.
         OutputError: ``out`` cannot be written, or holds somebody's work.
-        UnsupportedError: the target cannot express the network.
+        UnsupportedError: the target cannot express the network, or FINN+ stopped on it.
         VerificationError: what was written computes something else; nothing is left behind.
     """
-    hardware = _check_wishes(target, board, fps)
+    wishes = _wishes(target, board, finn, fps, lut_budget, finn_python)
+    written = _style(target, style)
+    _check_form(target, form)
     _check_expressible(model, target)
     inputs = check_inputs(model.encoding, inputs)
     if not len(inputs):
@@ -98,56 +125,90 @@ def export(
     with atomic_directory(out.absolute()) as draft:
         if target == "c":
             _write_c(draft, model, inputs)
+        elif written is not None:
+            write_rtl(draft, model, inputs, style=written, board=find_board(board), fps=fps)
         else:
-            _write_graph(draft, model, target)
-        if hardware is not None:
-            _write_beside(draft, model, inputs, hardware, fps)
+            _write_graph(draft, model, target, form)
+        estimate = None
+        if wishes is not None:
+            design = wishes.design(model)
+            write_build(draft, model, inputs, wishes, design)
+            if finn_python is not None:
+                estimate = check_with_finn(finn_python, draft, out, design)
+            card = model_card(model, wishes, design, estimate, about or {}, hash_files(draft))
+            write_atomically(draft / "README.md", card)
         manifest = Manifest(
             target=target,
             digest=digest(model),
             files=hash_files(draft),
-            board=hardware.name if hardware else None,
+            board=find_board(board).name if wishes or written else None,
+            finn=wishes.finn if wishes else None,
             fps=fps,
+            lut_budget=lut_budget,
             provenance=model.provenance,
         )
         write_manifest(draft, manifest)
         verification = replace(verify(draft, model, inputs), artefact=out)
         result: dict[str, object] = {"samples": verification.samples, "layers": list(verification.layers)}
         write_manifest(draft, replace(manifest, verification=result))
-    return ExportReport(target, out, (*manifest.files, MANIFEST), manifest.board, verification)
+    return ExportReport(target, out, (*manifest.files, MANIFEST), manifest.board, verification, estimate)
 
 
-def _check_wishes(target: str, board: str, fps: int | None) -> Board | None:
-    """The board, if the target is made for one."""
+def _wishes(
+    target: str,
+    board: str,
+    finn: str | None,
+    fps: int | None,
+    lut_budget: int | None,
+    finn_python: Path | None,
+) -> BuildWishes | None:
+    """What a build folder is made for, if the target is one."""
     if target not in TARGETS:
         closest = difflib.get_close_matches(target, TARGETS, n=1)
         meant = f"did you mean {closest[0]}? " if closest else ""
         raise ConfigError(f"unknown target {target!r}", f"{meant}known: {', '.join(TARGETS)}")
     if target != "pynq":
-        if fps is not None:
-            raise ConfigError(
-                f"target {target} has no frame rate", "fps is for pynq, which FINN folds for it"
-            )
+        asked = {
+            "frame rate": fps,
+            "LUT budget": lut_budget,
+            "FINN": finn,
+            "FINN+ to check with": finn_python,
+        }
+        for what, value in asked.items():
+            if value is not None and (target, what) != ("rtl", "frame rate"):
+                raise ConfigError(f"target {target} has no {what}", "only pynq has, which FINN builds")
         return None
-    hardware = find_board(board)
-    if fps is not None and not 1 <= fps <= hardware.clock_mhz * 1e6:
+    builder = DEFAULT_FINN if finn is None else finn_called(finn)
+    if builder != "plus" and finn_python is not None:
         raise ConfigError(
-            f"{fps} frames a second cannot be reached at {hardware.clock_mhz:g} MHz",
-            "expected at least 1, and at most one a clock cycle",
+            f"FINN+ checks folders made for it, and this one is for {title(builder)}",
+            "check one with --finn plus: the graph is the same",
         )
-    return hardware
+    return BuildWishes(find_board(board), builder, fps, lut_budget)
+
+
+def _style(target: str, style: str | None) -> Style | None:
+    """Of what style hardware is written, if the target is hardware of our own."""
+    if target != "rtl":
+        if style is not None:
+            raise ConfigError(f"target {target} has no style", "only rtl has")
+        return None
+    for known in STYLES:
+        if style in (known, None):
+            return known
+    raise ConfigError(f"unknown style {style!r}", f"known: {', '.join(STYLES)}")
 
 
 def _check_expressible(model: PackedModel, target: str) -> None:
     try:
         _ = model.lattices
     except DataError as error:
-        what = "a head" if target == "c" else target
+        what = "a head" if target in ("c", "rtl") else target
         raise UnsupportedError(
             f"{what} computes in float32, where {error.message.removesuffix(' in float32')}", error.hint
         ) from error
     size = 4 * sum(layer.weights.bits for layer in model.layers)
-    if target != "c" and size > LARGEST_GRAPH:
+    if target not in ("c", "rtl") and size > LARGEST_GRAPH:
         raise UnsupportedError(
             f"{target} keeps weights in float32, here {size / 2**30:.1f} GiB; an ONNX file ends at 2 GiB",
             "export a smaller network",
@@ -175,21 +236,18 @@ def _check_place(out: Path) -> None:
         )
 
 
-def _write_graph(folder: Path, model: PackedModel, target: str) -> None:
-    proto: onnx.ModelProto = GRAPHS[target](model)
+def _check_form(target: str, form: Form) -> None:
+    if form != AS_USUAL and target not in ("onnx", "qonnx", "finn"):
+        raise ConfigError(f"target {target} has one form only", "onnx, qonnx and finn have a choice")
+    if form.xnor and target != "finn":
+        raise ConfigError(f"target {target} has no XnorPopcountMatMul", "only finn has")
+
+
+def _write_graph(folder: Path, model: PackedModel, target: str, form: Form) -> None:
+    proto: onnx.ModelProto = GRAPHS[target](model, form)
     write_atomically(folder / "model.onnx", proto.SerializeToString(deterministic=True))
 
 
 def _write_c(folder: Path, model: PackedModel, inputs: NDArray[np.uint8]) -> None:
     for name, text in (to_c(model) | to_c_test(model, inputs[:SAMPLES])).items():
         write_atomically(folder / name, text)
-
-
-def _write_beside(
-    folder: Path, model: PackedModel, inputs: NDArray[np.uint8], board: Board, fps: int | None
-) -> None:
-    """What a build folder holds besides the graph."""
-    write_vectors(folder, model, inputs)
-    save_packed(model, folder / "checkpoint.safetensors")
-    write_build(folder, model, board, fps)
-    write_atomically(folder / "README.md", model_card(model, board, fps, hash_files(folder)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.model import PackedModel
 
 __all__ = [
+    "AS_USUAL",
     "IMAGE",
     "LABEL",
     "LOGITS",
     "QONNX_DOMAIN",
+    "Form",
     "Graph",
     "activation",
     "annotate",
@@ -45,6 +48,24 @@ QONNX_OPSET = 2
 IMAGE = "image"
 LOGITS = "logits"
 LABEL = "label"
+
+
+@dataclass(frozen=True)
+class Form:
+    """What may be chosen about a graph; a file says how it was chosen.
+
+    Attributes:
+        label: whether the class is an output. None: as the target is mostly used, which is with it, but for
+            QONNX, where exports end in logits.
+        xnor: for FINN-ONNX: bits are 0 and 1 all through, and XnorPopcountMatMul counts where they agree, as
+            FINN has it after streamlining. Otherwise bits are −1 and +1 where FINN can take them so.
+    """
+
+    label: bool | None = None
+    xnor: bool = False
+
+
+AS_USUAL = Form()
 
 
 def preactivation(layer: PackedLayer) -> str:
@@ -123,7 +144,7 @@ class Graph:
         """Add a node of several outputs, whose tensors are written down already."""
         self._nodes.append(node)
 
-    def finish(self, model: PackedModel, target: str, outputs: Sequence[str]) -> onnx.ModelProto:
+    def finish(self, model: PackedModel, target: str, form: Form, outputs: Sequence[str]) -> onnx.ModelProto:
         """The whole file, from ``image`` to ``outputs``, with what it was made from."""
         ends = {IMAGE, *outputs}
         graph = helper.make_graph(
@@ -148,6 +169,8 @@ class Graph:
             proto,
             {
                 "bnnedge.target": target,
+                "bnnedge.form": json.dumps(asdict(form), sort_keys=True),
+                "bnnedge.input": model.encoding.describe(),
                 "bnnedge.digest": digest(model),
                 "bnnedge.version": bnnedge.__version__,
                 "bnnedge.provenance": json.dumps(model.provenance, sort_keys=True, allow_nan=False),

@@ -15,7 +15,7 @@ __all__ = ["MANIFEST", "TARGETS", "Manifest", "check_files", "hash_files", "read
 MANIFEST = "manifest.json"
 FORMAT = "bnnedge.export"
 SCHEMA = 1
-TARGETS = ("onnx", "qonnx", "finn", "pynq", "c")
+TARGETS = ("onnx", "qonnx", "finn", "pynq", "c", "rtl")
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,13 @@ class Manifest:
     """What ``manifest.json`` says of the folder that it lies in.
 
     Attributes:
-        target: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
+        target: ``onnx``, ``qonnx``, ``finn``, ``pynq``, ``c`` or ``rtl``.
         digest: SHA-256 of what the model computes.
         files: SHA-256 of every other file, by name.
         board: the board, for ``pynq``.
+        finn: which FINN is to build it, for ``pynq``.
         fps: the frames a second that were asked for.
+        lut_budget: the look-up tables that it may take, where that was asked for.
         provenance: where the model came from.
         verification: samples and layers compared with the golden model; None while it is being verified.
     """
@@ -36,7 +38,9 @@ class Manifest:
     digest: str
     files: dict[str, str]
     board: str | None = None
+    finn: str | None = None
     fps: int | None = None
+    lut_budget: int | None = None
     provenance: dict[str, object] = field(default_factory=dict)
     verification: dict[str, object] | None = None
 

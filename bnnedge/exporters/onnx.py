@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from bnnedge.exporters.graph import IMAGE, LABEL, LOGITS, weight
+from bnnedge.exporters.graph import AS_USUAL, IMAGE, LABEL, LOGITS, Form, weight
 from bnnedge.exporters.writer import Writer, column, weight_values
 from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.model import PackedModel
@@ -17,12 +17,16 @@ from bnnedge.packed.model import PackedModel
 __all__ = ["to_onnx"]
 
 
-def to_onnx(model: PackedModel) -> onnx.ModelProto:
+def to_onnx(model: PackedModel, form: Form = AS_USUAL) -> onnx.ModelProto:
     """A graph from ``image`` to ``logits``, (N, classes) float32, and ``label``, (N,) int64.
 
     The image is (N, features) or (N, channels, height, width) uint8.
+
+    Args:
+        model: the network.
+        form: with or without ``label``.
     """
-    return _OnnxWriter(model).write()
+    return _OnnxWriter(model, form).write()
 
 
 class _OnnxWriter(Writer):
@@ -51,12 +55,14 @@ class _OnnxWriter(Writer):
         return self.graph.constant(weight(layer), weight_values(layer))
 
     def end(self, scores: str) -> Sequence[str]:
-        """Logits and labels.
+        """Logits, and labels if wanted.
 
         The head is one multiplication and one addition in float32, so that logits equal the golden model's
         bit for bit. Its scale is written once for every class even where one value serves all: onnxruntime
         folds a scalar into the matrix product before it, which rounds otherwise.
         """
         self.affine(scores, self.model.classes)
+        if not self.form.label:
+            return (LOGITS,)
         self.graph.node("ArgMax", [LOGITS], LABEL, self.batch, element=TensorProto.INT64, axis=1, keepdims=0)
         return LOGITS, LABEL

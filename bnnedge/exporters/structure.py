@@ -13,6 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 from bnnedge.errors import VerificationError
+from bnnedge.exporters.difference import constant_difference
 from bnnedge.exporters.execution import GraphFile, Stages
 from bnnedge.exporters.graph import image_shape, preactivation, weight
 from bnnedge.packed.file import digest
@@ -77,20 +78,12 @@ def _check_constants(graph: GraphFile, model: PackedModel, constants: Stages) ->
             )
         if len(wrong := np.argwhere(stored != expected)):
             index = tuple(int(axis) for axis in wrong[0])
+            difference = constant_difference(model, name, stored.shape, index, stored[index], expected[index])
             raise VerificationError(
-                f"{graph.path} ({graph.kind}): {name}, {_place(name, index)}: is {stored[index]}, "
-                f"but the model has {expected[index]}; no sample showed it",
+                f"{graph.path} ({graph.kind}): {difference}; no sample showed it",
                 made_from(graph, model),
+                difference.to_dict(),
             )
-
-
-def _place(name: str, index: tuple[int, ...]) -> str:
-    """Where in a constant an index points."""
-    if name.endswith(".weight") and len(index) == 4:
-        return "channel {}, input channel {}, row {}, column {}".format(*index)
-    if name.endswith(".weight"):
-        return f"neuron {index[1]}, input {index[0]}"
-    return f"neuron {index[0]}" if index else "the only value"
 
 
 def _shown(node: onnx.NodeProto | None) -> str:

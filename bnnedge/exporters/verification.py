@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from bnnedge.errors import DataError, FileError, VerificationError
 from bnnedge.exporters.c_verification import check_c
+from bnnedge.exporters.difference import Difference, stage_difference
 from bnnedge.exporters.execution import GraphFile, Stages, read_graph, run_as_shipped, run_batch
 from bnnedge.exporters.graph import LABEL, LOGITS, preactivation
 from bnnedge.exporters.manifest import MANIFEST, check_files, read_manifest
+from bnnedge.exporters.rtl import check_rtl
 from bnnedge.exporters.structure import check_content, check_layers, made_from
 from bnnedge.exporters.targets import GRAPHS
 from bnnedge.exporters.vectors import check_vectors
@@ -21,11 +23,11 @@ from bnnedge.packed.file import digest, load_packed
 from bnnedge.packed.infer import check_inputs, samples_in, trace
 from bnnedge.packed.model import PackedModel
 
-__all__ = ["Verification", "verify"]
+__all__ = ["SCHEMA", "Verification", "verify"]
 
-SLICE_ENTRIES = (
-    1 << 22
-)  # pre-activations of one layer at a time: bounds memory however many samples there are
+SCHEMA = 1
+# Pre-activations of one layer at a time: bounds memory however many samples there are.
+SLICE_ENTRIES = 1 << 22
 
 UInt8 = NDArray[np.uint8]
 
@@ -36,7 +38,7 @@ class Verification:
 
     Attributes:
         artefact: the file or folder.
-        kind: ``onnx``, ``qonnx``, ``finn``, ``pynq`` or ``c``.
+        kind: ``onnx``, ``qonnx``, ``finn``, ``pynq``, ``c`` or ``rtl``.
         samples: number of inputs that it was run on.
         layers: names of the layers whose pre-activations were compared, in model order.
         digest: SHA-256 of what the model computes.
@@ -55,6 +57,19 @@ class Verification:
             f"{layers} and the output, on {self.samples:,} samples"
         )
 
+    def to_dict(self) -> dict[str, object]:
+        """JSON values, with the version of their schema."""
+        return {
+            "schema": SCHEMA,
+            "kind": "bnnedge.verification",
+            "artefact": str(self.artefact),
+            "equal": True,
+            "target": self.kind,
+            "model": self.digest,
+            "samples": self.samples,
+            "layers": list(self.layers),
+        }
+
 
 def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
     """Run a graph, or the graph of an export folder, and compare every layer with the golden model.
@@ -63,6 +78,7 @@ def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
     every node and every constant in the file, which catches what the samples do not reach; then the file as
     it is, without intermediate tensors made visible (QONNX and FINN-ONNX: on one sample, their batch). C is
     compiled and run for its scores and classes, and compared number by number (see :func:`check_c`).
+    SystemVerilog is simulated: activations of every layer, scores and labels (see :func:`check_rtl`).
 
     Args:
         artefact: an ``.onnx`` file or a folder that ``export`` wrote.
@@ -83,8 +99,9 @@ def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
     if artefact.is_dir():
         kind = _check_folder(artefact, model)
         path = artefact / "model.onnx"
-    if kind == "c":
-        check_c(artefact, model, inputs)
+    if kind in ("c", "rtl"):
+        check = check_c if kind == "c" else check_rtl
+        check(artefact, model, inputs)
         return Verification(artefact, kind, len(inputs), names, digest(model))
     graph = read_graph(path)
     if kind and graph.kind != {"pynq": "finn"}.get(kind, kind):
@@ -97,7 +114,7 @@ def _check_folder(folder: Path, model: PackedModel) -> str:
     """Compare what lies beside the graph with the manifest and the model; gives back the target."""
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    if manifest.target == "pynq":
+    if manifest.target in ("pynq", "rtl"):
         stored = digest(load_packed(folder / "checkpoint.safetensors"))
         if stored != manifest.digest:
             raise VerificationError(
@@ -105,12 +122,13 @@ def _check_folder(folder: Path, model: PackedModel) -> str:
                 f"{MANIFEST} says {manifest.digest[:12]}",
                 "export the folder again",
             )
+    if manifest.target == "pynq":
         check_vectors(folder, model)
     return manifest.target
 
 
 def _check_graph(graph: GraphFile, model: PackedModel, inputs: UInt8) -> None:
-    expected = GRAPHS[graph.kind](model)
+    expected = GRAPHS[graph.kind](model, graph.form)
     check_layers(graph, model, expected)
     images = inputs.reshape(len(inputs), *graph.shape)
     names = [preactivation(layer) for layer in model.layers]
@@ -121,44 +139,21 @@ def _check_graph(graph: GraphFile, model: PackedModel, inputs: UInt8) -> None:
     _compare_runs(graph, model, shipped, lambda part: run_as_shipped(graph, part))
 
 
-@dataclass(frozen=True)
-class _Difference:
-    """The first place where a stage differs; ``order`` is the stage's place in the network."""
-
-    order: int
-    stage: str
-    sample: int
-    place: tuple[int, ...]
-    actual: object
-    expected: object
-
-    def __str__(self) -> str:
-        layer, _, suffix = self.stage.rpartition(".")
-        if self.stage == LABEL:
-            where = f"label of sample {self.sample}"
-        elif self.stage == LOGITS:
-            where = f"logits, class {self.place[0]}, sample {self.sample}"
-        elif len(self.place) == 1:
-            where = f"layer {layer}, neuron {self.place[0]}, sample {self.sample}: {suffix}"
-        else:
-            pixel = "channel {}, row {}, column {}".format(*self.place)
-            where = f"layer {layer}, {pixel}, sample {self.sample}: {suffix}"
-        return f"{where} is {self.actual}, but the golden model has {self.expected}"
-
-
 def _compare_runs(
     graph: GraphFile, model: PackedModel, images: UInt8, run: Callable[[UInt8], Stages]
 ) -> None:
     reference = model.canonical()
     step = samples_in(reference, SLICE_ENTRIES)
-    first: _Difference | None = None
+    first: Difference | None = None
     for start in range(0, len(images), step):
         part = images[start : start + step]
-        found = _first_difference(run(part), _golden_stages(reference, part), start)
+        found = _first_difference(reference, run(part), _golden_stages(reference, part), start)
         if found is not None and (first is None or found.order < first.order):
             first = found
     if first is not None:
-        raise VerificationError(f"{graph.path} ({graph.kind}): {first}", made_from(graph, model))
+        raise VerificationError(
+            f"{graph.path} ({graph.kind}): {first}", made_from(graph, model), first.to_dict()
+        )
 
 
 def _golden_stages(reference: PackedModel, images: UInt8) -> Stages:
@@ -168,7 +163,7 @@ def _golden_stages(reference: PackedModel, images: UInt8) -> Stages:
     return stages | {LOGITS: prediction.logits, LABEL: prediction.labels[:, None]}
 
 
-def _first_difference(actual: Stages, golden: Stages, start: int) -> _Difference | None:
+def _first_difference(model: PackedModel, actual: Stages, golden: Stages, start: int) -> Difference | None:
     for order, (stage, expected) in enumerate(golden.items()):
         if stage not in actual:
             continue
@@ -184,5 +179,6 @@ def _first_difference(actual: Stages, golden: Stages, start: int) -> _Difference
             wrong = values.view(np.uint32) != expected.view(np.uint32)
         if wrong.any():
             index = tuple(int(axis) for axis in np.unravel_index(wrong.argmax(), wrong.shape))
-            return _Difference(order, stage, start + index[0], index[1:], values[index], expected[index])
+            place = (start + index[0], *index[1:])
+            return stage_difference(model, order, stage, place, values[index], expected[index])
     return None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from bnnedge.exporters.graph import (
     IMAGE,
+    LABEL,
     LOGITS,
+    Form,
     Graph,
     activation,
     annotate,
@@ -37,6 +41,8 @@ class Writer(ABC):
     Attributes:
         target: what the file says that it is.
         batch: length of the first axis of every tensor that depends on the image.
+        labels: whether the class is an output where nobody says.
+        form: what was chosen, said in full.
         model: the network as given.
         upright: the same with every threshold direction +1.
         graph: what is written so far.
@@ -45,9 +51,11 @@ class Writer(ABC):
 
     target: ClassVar[str]
     batch: ClassVar[int | str] = 1
+    labels: ClassVar[bool] = True
 
-    def __init__(self, model: PackedModel) -> None:
+    def __init__(self, model: PackedModel, form: Form) -> None:
         self.model = model
+        self.form = form if form.label is not None else replace(form, label=self.labels)
         self.upright = model.canonical()
         self.graph = Graph()
         self.datatypes: dict[str, str] = {}
@@ -60,7 +68,7 @@ class Writer(ABC):
             tensor = self.encode(tensor, limits.astype(np.float32), shape)
         for layer in self.upright.layers:
             tensor = self._through(layer, tensor)
-        proto = self.graph.finish(self.model, self.target, self.end(tensor))
+        proto = self.graph.finish(self.model, self.target, self.form, self.end(tensor))
         return annotate(proto, self.datatypes) if self.datatypes else proto
 
     @abstractmethod
@@ -145,11 +153,24 @@ class Writer(ABC):
             tensor = self.graph.node(operator, [tensor, constant], result, self.batch, self.model.classes)
         return tensor
 
+    def multiply(self, layer: PackedLayer, tensor: str) -> str:
+        """A dense layer's pre-activations, of a tensor (batch, inputs)."""
+        inputs = [tensor, self.weights(layer)]
+        return self.graph.node("MatMul", inputs, preactivation(layer), self.batch, layer.outputs)
+
+    def choose(self, scores: str) -> str:
+        """The class of one sample as (1, 1) int64: the index of its largest score, the first of equals."""
+        count = self.graph.constant(f"{LABEL}/count", np.array([1], dtype=np.int64))
+        value = self.graph.tensor(f"{LABEL}/value", 1, 1)
+        self.graph.tensor(LABEL, 1, 1, element=TensorProto.INT64)
+        self.graph.append(helper.make_node("TopK", [scores, count], [value, LABEL], f"TopK:{LABEL}", axis=-1))
+        return LABEL
+
     def _through(self, layer: PackedLayer, tensor: str) -> str:
         """One layer: sums, thresholds, pooling."""
         convolution = layer.convolution
         if convolution is None:
-            tensor = self._dense(layer, tensor)
+            tensor = self.multiply(layer, self._flat(layer, tensor))
         else:
             tensor = self.convolve(layer, convolution, tensor)
         if layer.thresholds is None:
@@ -169,12 +190,11 @@ class Writer(ABC):
             pads=[0] * 4,
         )
 
-    def _dense(self, layer: PackedLayer, tensor: str) -> str:
-        if len(self.graph.shape(tensor)) > 2:
-            flat = f"{preactivation(layer)}/flat"
-            tensor = self.graph.node("Flatten", [tensor], flat, self.batch, layer.inputs, axis=1)
-        inputs = [tensor, self.weights(layer)]
-        return self.graph.node("MatMul", inputs, preactivation(layer), self.batch, layer.outputs)
+    def _flat(self, layer: PackedLayer, tensor: str) -> str:
+        if len(self.graph.shape(tensor)) == 2:
+            return tensor
+        flat = f"{preactivation(layer)}/flat"
+        return self.graph.node("Flatten", [tensor], flat, self.batch, layer.inputs, axis=1)
 
 
 def weight_values(layer: PackedLayer) -> Float32:

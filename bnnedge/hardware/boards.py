@@ -6,8 +6,10 @@ import difflib
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from bnnedge.errors import ConfigError
+from bnnedge.errors import ConfigError, UnsupportedError
+from bnnedge.hardware.finns import Finn, title
 from bnnedge.share import share
 
 __all__ = ["DEFAULT_BOARD", "Board", "board", "boards"]
@@ -28,6 +30,9 @@ class Board:
         ff: flip-flops.
         bram36: block RAMs of 36 Kbit.
         clock_mhz: the clock that a build asks for.
+        status: ``current``, or ``retired`` where upstream gave the board up.
+        finn: the FINNs that know the board.
+        finn_opt_in: those of them that refuse it unless one insists.
         note: who supports the board today.
     """
 
@@ -39,6 +44,9 @@ class Board:
     ff: int
     bram36: int
     clock_mhz: float
+    status: str
+    finn: tuple[Finn, ...]
+    finn_opt_in: tuple[Finn, ...]
     note: str
 
     @property
@@ -46,12 +54,26 @@ class Board:
         """Length of a clock cycle in nanoseconds."""
         return 1000 / self.clock_mhz
 
+    def insist_known(self, finn: Finn) -> None:
+        """Pass on if a FINN can build for the board.
+
+        Raises:
+            UnsupportedError: it does not know the board; the hint says which does.
+        """
+        if finn not in self.finn:
+            known = " or ".join(f"--finn {name}" for name in self.finn)
+            raise UnsupportedError(f"{title(finn)} does not know {self.name}", f"take {known}")
+
 
 @cache
 def boards() -> tuple[Board, ...]:
     """All boards, in the file's order."""
     with (share("hw") / "boards.toml").open("rb") as handle:
-        return tuple(Board(**table) for table in tomllib.load(handle)["board"])
+        return tuple(_board(table) for table in tomllib.load(handle)["board"])
+
+
+def _board(table: dict[str, Any]) -> Board:
+    return Board(**table | {key: tuple(table[key]) for key in ("finn", "finn_opt_in")})
 
 
 def board(name: str) -> Board:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from bnnedge.errors import ConfigError, DataError, UnsupportedError
 from bnnedge.hardware.boards import Board
-from bnnedge.hardware.dataflow import Finn, units_of
+from bnnedge.hardware.dataflow import units_of
+from bnnedge.hardware.finns import DEFAULT_FINN, Finn
 from bnnedge.hardware.folding import Design, Folder
 from bnnedge.packed.fold import Lattice
 from bnnedge.packed.geometry import Geometry
@@ -125,7 +126,7 @@ def budget(
     *,
     fps: int | None = None,
     luts: int | None = None,
-    finn: Finn = "plus",
+    finn: Finn = DEFAULT_FINN,
 ) -> Budget:
     """Fold a network for a board.
 
@@ -139,8 +140,9 @@ def budget(
 
     Raises:
         ConfigError: a speed or a budget that cannot be.
-        UnsupportedError: a layer that FINN cannot fold at all.
+        UnsupportedError: a layer that the FINN cannot build or fold, or a board that it does not know.
     """
+    board.insist_known(finn)
     clock = board.clock_mhz * 1e6
     if fps is not None and not 1 <= fps <= clock:
         raise ConfigError(
@@ -167,16 +169,28 @@ def budget(
     return Budget(board, fps, allowed, bram18, design, problems, fastest if problems else None)
 
 
-def design_for(geometry: Geometry, board: Board, fps: int | None) -> Design:
-    """The design of a build folder: the least logic for a frame rate, or without one the smallest there is.
+def design_for(
+    geometry: Geometry,
+    board: Board,
+    *,
+    fps: int | None = None,
+    luts: int | None = None,
+    finn: Finn = DEFAULT_FINN,
+) -> Design:
+    """The design of a build folder.
+
+    With ``fps`` the least logic that reaches it, with ``luts`` the fastest within that many look-up tables,
+    with both the first within the second; with neither the smallest design that there is.
 
     Raises:
-        ConfigError: a frame rate that no network can reach.
-        UnsupportedError: a layer that FINN cannot fold at all, or a frame rate that does not fit the board.
+        ConfigError: a frame rate or a budget that cannot be.
+        UnsupportedError: a layer that the FINN cannot build or fold, a board that it does not know, or a
+            design that does not fit the board.
     """
-    if fps is None:
-        return Folder(units_of(geometry)).wanted(int(board.clock_mhz * 1e6))
-    result = budget(geometry, board, fps=fps)
+    if fps is None and luts is None:
+        board.insist_known(finn)
+        return Folder(units_of(geometry, finn)).wanted(int(board.clock_mhz * 1e6))
+    result = budget(geometry, board, fps=fps, luts=luts, finn=finn)
     result.insist()
     return result.design
 
@@ -197,6 +211,10 @@ def warnings_for(geometry: Geometry, board: Board, fps: int | None = None) -> li
             "a head with a scale for each class is built in floating point, and FINN leaves the arg-max "
             'to the processor: net.head = "scale" needs neither'
         )
+    for layer in geometry.layers:
+        sliding = layer.convolution
+        if sliding is not None and sliding.padding and 1 in sliding.input_shape[1:]:
+            warnings.append(f"FINN cannot build it: {layer.name} pads images of one row or column")
     try:
         result = budget(geometry, board, fps=fps)
     except UnsupportedError as error:

@@ -1,26 +1,25 @@
-"""FINN+'s front end, run on a build folder in an environment of its own, beside our model of it."""
+"""FINN+'s front end, run on a build folder in an environment of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bnnedge.errors import FileError, UnsupportedError, VerificationError
-from bnnedge.hardware.units import Node, Unit
-from bnnedge.share import share
+from bnnedge.share import cache, share
 
-__all__ = ["FinnNode", "FrontEnd", "check", "estimates_of", "parse_front_end", "run_front_end"]
+__all__ = ["FinnNode", "FrontEnd", "check", "find_finn", "parse_front_end", "run_front_end"]
+
+VARIABLE = "BNNEDGE_FINN_PYTHON"
 
 # Nodes that may stay outside the accelerator: the image's channels go last, which the driver does; and the
 # arg-max after a head with a scale for each class.
 MAY_STAY_OUTSIDE = {"Transpose", "TopK"}
-
-_KEEP_MODELS = "scripts/with_finn --work DIR keeps the model after each step"
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class FrontEnd:
         samples: that each was executed on.
         seconds: that all steps took.
         outside: operators that stayed outside the accelerator.
+        ends: datatypes and shapes of what enters and leaves the accelerator, as FINN's driver calls them.
         nodes: of the accelerator, in order.
     """
 
@@ -64,20 +64,49 @@ class FrontEnd:
     samples: int
     seconds: float
     outside: tuple[str, ...]
+    ends: Mapping[str, Any]
     nodes: tuple[FinnNode, ...]
 
 
+def find_finn(named: Path | None = None) -> Path:
+    """The Python of an environment that has FINN+.
+
+    Args:
+        named: by the user; None: what ``BNNEDGE_FINN_PYTHON`` names, or what ``scripts/with_finn`` made.
+
+    Raises:
+        FileError: it is not there.
+    """
+    variable = os.environ.get(VARIABLE)
+    python = named or (Path(variable) if variable else cache("finn-plus") / "bin" / "python")
+    if not os.access(python, os.X_OK):
+        pins = share("hw") / "finn" / "requirements.txt"
+        raise FileError(
+            f"no FINN+ at {python}",
+            f"scripts/with_finn --install makes it (560 MB); or install {pins} without dependencies into an "
+            f"environment of its own, and name its Python in {VARIABLE}",
+        )
+    return python
+
+
 def run_front_end(
-    python: Path, folder: Path, work: Path, *, fps: int | None = None, folding: Path | None = None
+    python: Path,
+    folder: Path,
+    work: Path,
+    *,
+    fps: int | None = None,
+    folding: Path | None = None,
+    called: Path | None = None,
 ) -> FrontEnd:
     """Take a build folder through FINN+ up to its estimate reports.
 
     Args:
-        python: of an environment with ``hw/finn/requirements.txt``.
+        python: of an environment with ``hw/finn/requirements.txt`` (see :func:`find_finn`).
         folder: what ``bnnedge export --target pynq`` wrote.
         work: gets every intermediate model, the reports and ``front_end.log``.
         fps: let FINN+ fold for it, in place of what the folder says.
         folding: a folding configuration, in place of what the folder says.
+        called: how errors call the folder, where that is not its name.
 
     Raises:
         FileError: no build folder.
@@ -95,7 +124,9 @@ def run_front_end(
         done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, env=environment, check=False)
     if done.returncode:
         lines = log.read_text(encoding="utf-8").strip().splitlines() or ["it printed nothing"]
-        raise UnsupportedError(f"FINN+ stopped on {folder}: {lines[-1]}", f"all that it said is in {log}")
+        raise UnsupportedError(
+            f"FINN+ stopped on {called or folder}: {lines[-1]}", f"all that it said is in {log}"
+        )
     return parse_front_end(json.loads((work / "front_end.json").read_text(encoding="utf-8")))
 
 
@@ -109,55 +140,26 @@ def parse_front_end(table: Mapping[str, Any]) -> FrontEnd:
         samples=max(step["samples"] for step in executed),
         seconds=sum(step["seconds"] for step in table["steps"]),
         outside=tuple(table["outside"]),
+        ends=table["ends"],
         nodes=tuple(FinnNode(**node) for node in table["nodes"]),
     )
 
 
-def check(folder: Path, result: FrontEnd) -> None:
+def check(folder: Path, result: FrontEnd, work: Path) -> None:
     """Insist that FINN+ computes the golden model's labels, with every layer in hardware.
 
     Raises:
-        VerificationError: it does not.
+        VerificationError: it does not; the hint says that the model after each step is in ``work``.
     """
+    hint = f"the model after each step is in {work}"
     if not result.samples:
         raise VerificationError(f"{folder}: FINN+'s graphs were executed on no sample", "input.npy is empty")
     for step, wrong in result.wrong.items():
         if wrong:
             raise VerificationError(
-                f"{folder}: after {step}, {wrong} of {result.samples} labels differ", _KEEP_MODELS
+                f"{folder}: after {step}, {wrong} of {result.samples} labels differ", hint
             )
     software = [node.name for node in result.nodes if not node.hardware]
     software += [operator for operator in result.outside if operator not in MAY_STAY_OUTSIDE]
     if software:
-        raise VerificationError(f"{folder}: FINN+ left {', '.join(software)} in software", _KEEP_MODELS)
-
-
-def estimates_of(units: Sequence[Unit], finn: Sequence[FinnNode]) -> list[tuple[str, FinnNode, Node | None]]:
-    """(layer, FINN+'s node, our estimate of it) with our units folded as FINN+'s nodes are.
-
-    The estimate is None where FINN+ folded as we never would: further than HLS goes.
-
-    Raises:
-        VerificationError: FINN+ made other nodes of the network than we expected.
-    """
-    pairs: list[tuple[str, FinnNode, Node | None]] = []
-    for unit in units:
-        ways = [unit.nodes(folding) for folding in unit.foldings()]
-        theirs = finn[len(pairs) : len(pairs) + len(ways[0])]
-        operators = [node.operator for node in ways[0]]
-        if [node.name.rpartition("_")[0] for node in theirs] != operators:
-            raise VerificationError(
-                f"FINN+ made {', '.join(node.name for node in theirs) or 'nothing'} of {unit.layer}, "
-                f"not {', '.join(operators)}",
-                _KEEP_MODELS,
-            )
-        same = next((ours for ours in ways if all(map(_folded_alike, ours, theirs))), None)
-        estimates = [None] * len(theirs) if same is None else same
-        pairs += [(unit.layer, node, ours) for node, ours in zip(theirs, estimates, strict=True)]
-    if len(pairs) < len(finn):
-        raise VerificationError(f"FINN+ made {finn[len(pairs)].name} besides what we expected", _KEEP_MODELS)
-    return pairs
-
-
-def _folded_alike(ours: Node, theirs: FinnNode) -> bool:
-    return all(ours.attributes.get(name, value) == value for name, value in theirs.folding.items())
+        raise VerificationError(f"{folder}: FINN+ left {', '.join(software)} in software", hint)

@@ -1,4 +1,4 @@
-"""Units that multiply by weights: matrices, and the one weight of a single channel."""
+"""Units that multiply by weights, and the widths of their sums."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 from bnnedge.hardware.memory import block_rams
 from bnnedge.hardware.units import Folding, Node, Unit, divisors
 
-__all__ = ["LONGEST_ROW", "WIDEST_STREAM", "MatrixVector", "VectorVector", "accumulator_bits"]
+__all__ = ["LONGEST_ROW", "WIDEST_STREAM", "MatrixVector", "accumulator_bits"]
 
 LONGEST_ROW = 1024  # steps through a row of weights: Vitis HLS refuses more
 WIDEST_STREAM = 8191  # bits: ap_int's limit, FINN+'s MAX_ALLOWED_AP_INT_W
@@ -69,27 +69,6 @@ class MatrixVector(Unit):
         exponent = log2(self.columns) + bits - 1
         widest = ceil(exponent + log2(1 + 2**-exponent) + 1)
         return int(300 + 1.1 * (folding.pe * (multipliers + adders + min(self.sum_bits, widest))))
-
-
-@dataclass(frozen=True)
-class VectorVector(Unit):
-    """One weight for the only channel of an image, and its threshold: what FINN makes of a 1x1 filter."""
-
-    pixels: int
-    sum_bits: int
-
-    def foldings(self) -> Iterator[Folding]:
-        """There is nothing to fold."""
-        yield Folding()
-
-    def nodes(self, folding: Folding) -> tuple[Node, ...]:
-        """FINN's estimate counts the threshold here, unlike in a matrix unit."""
-        weight_bits, input_bits = 1, 8
-        bits = weight_bits + input_bits
-        product = (2 * ceil(bits / 6) - 1) * bits + bits
-        thresholds = self.sum_bits + self.sum_bits / 64
-        luts = int(300 + 1.1 * (product + self.sum_bits + thresholds))
-        return (Node("VVAU_hls", self.pixels, luts, 0, {"PE": 1, "SIMD": 1}),)
 
 
 def accumulator_bits(least: int, most: int) -> int:

@@ -94,7 +94,7 @@ class Window(Unit):
 
 @dataclass(frozen=True)
 class Pool(Unit):
-    """Max-pooling as FINN+ has it: a window that gives pixels channel by channel, and the largest of them."""
+    """Max-pooling as FINN+ and FINN 1.0 have it: a window that gives pixels by channel, and a maximum."""
 
     window: Window
 
@@ -114,7 +114,7 @@ class Pool(Unit):
 
 @dataclass(frozen=True)
 class StreamingPool(Unit):
-    """Max-pooling as FINN up to 1.0 has it: one node, all channels at a time."""
+    """Max-pooling as FINN 0.10 has it: one node, all channels at a time, of square images."""
 
     window: Window
 

@@ -9,7 +9,7 @@ from bnnedge.packed.geometry import Geometry, LayerGeometry
 from bnnedge.packed.layer import Convolution
 from bnnedge.runs.config import NetConfig
 
-__all__ = ["convolutions_of", "geometry_of_config", "layer_names"]
+__all__ = ["check_threshold", "convolutions_of", "geometry_of_config", "layer_names"]
 
 
 def layer_names(convolutions: int, layers: int) -> tuple[str, ...]:
@@ -31,8 +31,9 @@ def geometry_of_config(config: NetConfig, shape: tuple[int, ...], maximum: int, 
         classes: number of classes.
 
     Raises:
-        ConfigError: convolutions that do not fit the samples.
+        ConfigError: convolutions that do not fit the samples, or a threshold that no input reaches.
     """
+    check_threshold(config, maximum)
     bits = 0 if config.input == "integer" else config.input_bits
     encoded = (max(bits, 1) * shape[0], *shape[1:])
     convolutions = convolutions_of(config, encoded)
@@ -57,6 +58,19 @@ def geometry_of_config(config: NetConfig, shape: tuple[int, ...], maximum: int, 
         layers=tuple(layers),
         head_keeps_order=config.head == "scale",
     )
+
+
+def check_threshold(config: NetConfig, maximum: int) -> None:
+    """See that inputs up to ``maximum`` reach the threshold that is given for them, if one is.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    if config.input_threshold is not None and config.input_threshold > maximum:
+        raise ConfigError(
+            f"net.input_threshold = {config.input_threshold} is above every input",
+            f"inputs run from 0 to {maximum}",
+        )
 
 
 def _largest_threshold(config: NetConfig, maximum: int) -> int:

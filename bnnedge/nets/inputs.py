@@ -10,7 +10,7 @@ from brevitas.nn import QuantIdentity
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bnnedge.errors import ConfigError
+from bnnedge.nets.geometry import check_threshold
 from bnnedge.nets.quantisers import ACTIVATIONS
 from bnnedge.nets.signs import sign
 from bnnedge.packed.encoding import InputEncoding
@@ -106,12 +106,8 @@ def first_encoding(
     """
     if config.input == "integer":
         return InputEncoding.integer(shape, maximum)
+    check_threshold(config, maximum)
     if config.input == "bipolar" and config.input_threshold is not None:
-        if config.input_threshold > maximum:
-            raise ConfigError(
-                f"net.input_threshold = {config.input_threshold} is above every input",
-                f"inputs run from 0 to {maximum}",
-            )
         return InputEncoding.bipolar(shape, maximum, config.input_threshold)
     bits = config.input_bits
     shares = np.arange(1, bits + 1)[:, None] / (bits + 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from bnnedge.errors import ConfigError
 from bnnedge.runs.training import TrainingConfig
 
-__all__ = ["Augmentation"]
+__all__ = ["Augmentation", "check_images"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +45,10 @@ class Augmentation:
         Raises:
             ConfigError: the samples are no images, or too small to be moved so far.
         """
+        check_images(settings, shape)
         if not (settings.flip or settings.shift):
             return None
-        if len(shape) != 3:
-            raise ConfigError(
-                f"training.flip and training.shift are for images, but samples are {shape[0]} features",
-                "leave them out",
-            )
         channels, height, width = shape
-        if settings.shift >= min(height, width):
-            raise ConfigError(
-                f"training.shift = {settings.shift} moves images of {height} x {width} out of sight",
-                "name fewer pixels",
-            )
         rng = np.random.default_rng((settings.seed, epoch, 2))
         moves = rng.integers(-settings.shift, settings.shift + 1, (samples, 2))
         mirrored = rng.random(samples) < 0.5 if settings.flip else np.zeros(samples, dtype=bool)
@@ -83,3 +74,23 @@ class Augmentation:
             inside = (rows == rows_inside)[:, :, None] & (columns == columns_inside)[:, None, :]
             moved = moved * inside.reshape(len(inputs), 1, -1)
         return moved.reshape(inputs.shape)
+
+
+def check_images(settings: TrainingConfig, shape: tuple[int, ...]) -> None:
+    """See that samples of a shape can be augmented as asked for.
+
+    Raises:
+        ConfigError: they are no images, or too small to be moved so far.
+    """
+    if not (settings.flip or settings.shift):
+        return
+    if len(shape) != 3:
+        raise ConfigError(
+            f"training.flip and training.shift are for images, but samples are {shape[0]} features",
+            "leave them out",
+        )
+    if settings.shift >= min(shape[1:]):
+        raise ConfigError(
+            f"training.shift = {settings.shift} moves images of {shape[1]} x {shape[2]} out of sight",
+            "name fewer pixels",
+        )

@@ -29,6 +29,7 @@ from bnnedge.runs.config import Config, TrainingConfig, to_toml
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.runs.trajectory import write_steps
 from bnnedge.training.augmentation import Augmentation
+from bnnedge.training.checks import check
 from bnnedge.training.device import prepare_device
 from bnnedge.training.losses import taught_logits, training_loss
 from bnnedge.training.optimisers import optimisers_of, set_rates, share_of_rate
@@ -61,14 +62,15 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
         What run.json says.
 
     Raises:
-        ConfigError: a batch larger than the training split, or settings that do not fit the data, the
-            machine or the teacher.
-        FileError: a damaged state.
+        ConfigError: settings that do not fit the data or the machine, or a teacher that does not fit the data
+            or the run that is resumed.
+        FileError: a damaged state, or a teacher that is missing or damaged.
         OutputError: the run directory cannot be written.
         UnsupportedError: the training diverged.
     """
     settings = config.training
     device = prepare_device(settings)
+    check(config, data)
     torch.manual_seed(settings.seed)
     encoding = first_encoding(config.net, data.shape, data.maximum, data.train.inputs)
     net = BinaryNetwork(encoding, data.classes, config.net).to(device)
@@ -79,11 +81,6 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
     teacher = None if settings.teacher is None else load(settings.teacher)
     samples = _Samples.of(data, teacher, device)
     steps_per_epoch = len(samples.labels) // settings.batch_size
-    if not steps_per_epoch:
-        raise ConfigError(
-            f"training.batch_size = {settings.batch_size} is more than the training split has",
-            f"it has {len(samples.labels)} samples",
-        )
     provenance = _provenance(config, data, teacher)
 
     if run.state_file.exists():

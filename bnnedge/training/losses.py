@@ -11,7 +11,7 @@ from bnnedge.errors import ConfigError
 from bnnedge.packed.model import PackedModel
 from bnnedge.runs.training import TrainingConfig
 
-__all__ = ["taught_logits", "training_loss"]
+__all__ = ["check_teacher", "taught_logits", "training_loss"]
 
 
 def training_loss(settings: TrainingConfig, logits: Tensor, labels: Tensor, taught: Tensor | None) -> Tensor:
@@ -44,6 +44,16 @@ def taught_logits(teacher: PackedModel, data: Dataset) -> Tensor:
     Raises:
         ConfigError: the teacher is for other samples or other classes.
     """
+    check_teacher(teacher, data)
+    return torch.from_numpy(teacher.predict(data.train.inputs).logits)
+
+
+def check_teacher(teacher: PackedModel, data: Dataset) -> None:
+    """See that a teacher is for these samples and classes.
+
+    Raises:
+        ConfigError: it is for others.
+    """
     encoding, classes = teacher.encoding, teacher.layers[-1].outputs
     if (encoding.features, encoding.maximum, classes) != (
         data.train.inputs.shape[1],
@@ -56,4 +66,3 @@ def taught_logits(teacher: PackedModel, data: Dataset) -> Tensor:
             f"{data.name} has {data.train.inputs.shape[1]} from 0 to {data.maximum}, "
             f"and {data.classes} classes",
         )
-    return torch.from_numpy(teacher.predict(data.train.inputs).logits)

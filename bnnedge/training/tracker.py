@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from bnnedge.runs.trajectory import Steps
 __all__ = ["StepTracker", "complexity"]
 
 # Signs to keep, a bit each, before they are measured.
-_KEPT_SIGNS = 1 << 24
+_KEPT_SIGNS = 1 << 23
 # Of the weights' own type, with which NumPy compares in half the time.
 _ZERO = np.float32(0)
 
@@ -44,7 +45,8 @@ def complexity(model: PackedModel) -> dict[str, dict[str, float | None]]:
 class StepTracker:
     """Measures a network's weight bits after every few optimiser steps, and after the last of each epoch.
 
-    Packing the signs is all that is done at once; they are measured many steps at a time.
+    Packing the signs is all that training waits for; they are measured many steps at a time, by a thread of
+    its own, for which NumPy mostly lets go of the interpreter.
 
     Args:
         net: the network, as it is at the start of an epoch. Its weights get memory of their own,
@@ -66,6 +68,7 @@ class StepTracker:
         count = self._latent.numel()
         self._signs = np.empty(count, dtype=bool)
         self._kept = np.empty((max(1, _KEPT_SIGNS // count), -(-count // 8)), dtype=np.uint8)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="bnnedge-tracker")
         self._keep_signs(0)
         self._trajectory = Trajectory(
             [
@@ -95,8 +98,14 @@ class StepTracker:
     def epoch(self) -> Steps:
         """The measures since the last call, at the end of an epoch."""
         self._measure()
+        parts = [future.result() for future in self._courses]
         measures = {
-            name: np.stack([np.concatenate([getattr(one, name) for one in part]) for part in self._courses])
+            name: np.stack(
+                [
+                    np.concatenate([getattr(one, name) for one in of_layer])
+                    for of_layer in zip(*parts, strict=True)
+                ]
+            )
             for name in ("bdm", "block_entropy", "flips", "changed_blocks")
         }
         losses = torch.stack(self._losses).cpu().numpy()
@@ -108,7 +117,7 @@ class StepTracker:
         self._waiting = 0
         self._steps: list[int] = []
         self._losses: list[Tensor] = []
-        self._courses: list[list[Course]] = [[] for _ in self._names]
+        self._courses: list[Future[list[Course]]] = []
 
     def _keep_signs(self, place: int) -> None:
         np.greater_equal(self._latent.cpu().numpy(), _ZERO, out=self._signs)
@@ -132,9 +141,7 @@ class StepTracker:
 
     def _measure(self) -> None:
         if self._waiting:
-            courses = self._trajectory.extend(self._words(self._waiting))
-            for part, course in zip(self._courses, courses, strict=True):
-                part.append(course)
+            self._courses.append(self._worker.submit(self._trajectory.extend, self._words(self._waiting)))
         self._waiting = 0
 
 

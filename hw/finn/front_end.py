@@ -62,7 +62,6 @@ from finn.builder import build_dataflow_steps  # noqa: E402
 from finn.builder.build_dataflow_config import (  # noqa: E402
     DataflowBuildConfig,
     DataflowOutputType,
-    ShellFlowType,
     estimate_only_dataflow_steps,
 )
 from qonnx.core.modelwrapper import ModelWrapper  # noqa: E402
@@ -78,22 +77,18 @@ EXECUTED = ("step_tidy_up", "step_streamline", "step_convert_to_hw", "step_creat
 
 def settings(folder: Path, out: Path, fps: int | None, folding: Path | None) -> DataflowBuildConfig:
     """The folder's own build settings, for the steps that need no vendor tools."""
-    given = json.loads((folder / "dataflow_build_config.json").read_text(encoding="utf-8"))
-    named = given.get("folding_config_file")
-    if folding is None and fps is None and named is not None:
-        folding = folder / named
-    return DataflowBuildConfig(
-        output_dir=str(out),
-        steps=list(estimate_only_dataflow_steps),
-        generate_outputs=[DataflowOutputType.ESTIMATE_REPORTS],
-        board=given["board"],
-        synth_clk_period_ns=given["synth_clk_period_ns"],
-        shell_flow_type=ShellFlowType(given["shell_flow_type"]),
-        target_fps=None if folding is not None else fps or given.get("target_fps"),
-        folding_config_file=folding,
-        save_intermediate_models=True,
-        enable_build_pdb_debug=False,
+    config = DataflowBuildConfig.from_json(
+        (folder / "dataflow_build_config.json").read_text(encoding="utf-8")
     )
+    if folding is None and fps is None:
+        folding = folder / config.folding_config_file
+    config.folding_config_file = folding
+    config.target_fps = None if folding is not None else fps
+    config.output_dir = str(out)
+    config.steps = list(estimate_only_dataflow_steps)
+    config.generate_outputs = [DataflowOutputType.ESTIMATE_REPORTS]
+    config.verify_steps = None  # run() compares labels, where FINN+ would look for files beside the caller
+    return config
 
 
 def labels(model: ModelWrapper, samples: np.ndarray) -> np.ndarray:
@@ -133,7 +128,22 @@ def run(folder: Path, out: Path, fps: int | None, folding: Path | None, limit: i
         "clock_period_ns": config.synth_clk_period_ns,
         "steps": steps,
         "outside": outside,
+        "ends": ends(model),
         "nodes": nodes(model, config.get_report_directory()),
+    }
+
+
+def ends(model: ModelWrapper) -> dict:
+    """Datatypes and shapes of what enters and leaves the accelerator, under the names of FINN's driver."""
+    entry, end = model.graph.input[0].name, model.graph.output[0].name
+    first, last = getCustomOp(model.find_consumer(entry)), getCustomOp(model.find_producer(end))
+    return {
+        "idt": model.get_tensor_datatype(entry).name,
+        "odt": model.get_tensor_datatype(end).name,
+        "ishape_normal": model.get_tensor_shape(entry),
+        "oshape_normal": model.get_tensor_shape(end),
+        "ishape_folded": list(first.get_folded_input_shape()),
+        "oshape_folded": list(last.get_folded_output_shape()),
     }
 
 

@@ -1,0 +1,171 @@
+"""SystemVerilog of our own in a folder: sources, memories, a self-checking test bench, scripts of tools."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnedge.errors import FileError
+from bnnedge.exporters.vectors import SAMPLES
+from bnnedge.files import write_atomically
+from bnnedge.hardware.bench import Style, Watched, bench_files, vectors
+from bnnedge.hardware.boards import Board
+from bnnedge.hardware.folded import Fold
+from bnnedge.hardware.generated import Generated, generate
+from bnnedge.hardware.simulate import simulate
+from bnnedge.hardware.simulators import check_sources
+from bnnedge.hardware.synthesise import synthesis_script
+from bnnedge.hardware.template import render
+from bnnedge.packed.file import digest, load_packed, save_packed
+from bnnedge.packed.model import PackedModel
+
+__all__ = ["check_rtl", "read_rtl", "write_rtl"]
+
+DESIGN = "design.json"
+CHECKPOINT = "checkpoint.safetensors"
+FORMAT, SCHEMA = "bnnedge.rtl", 1
+BENCH = ("network_tb.sv", "stream_source.sv", "stream_monitor.sv")
+
+_MODULE = re.compile(r"[a-z][A-Za-z0-9_]*")
+
+
+def write_rtl(
+    folder: Path,
+    model: PackedModel,
+    inputs: NDArray[np.uint8],
+    *,
+    style: Style,
+    board: Board,
+    fps: int | None = None,
+) -> None:
+    """Fill a folder with the hardware of a network; the same bytes for the same arguments.
+
+    Args:
+        folder: that is there, and empty.
+        model: the network.
+        inputs: (samples, features); the first become the test bench's vectors.
+        style: ``folded`` or ``unrolled``.
+        board: that Vivado's script is for, and whose clock turns ``fps`` into clock cycles.
+        fps: folded: frames a second to reach, with the least logic.
+
+    Raises:
+        ConfigError: a frame rate that cannot be reached, or one for unrolled hardware.
+        UnsupportedError: a network that the style cannot express.
+        OutputError: the folder cannot be written.
+    """
+    cycles = None if fps is None else int(board.clock_mhz * 1e6 / fps)
+    design = generate(model, style, cycles=cycles, command=_command(model, style, fps))
+    files = design.files | bench_files(model, style, design.features, design.layers, design.cycles)
+    files |= vectors(model, style, design.features, inputs[:SAMPLES])
+    files |= _scripts(model, design, board)
+    files[DESIGN] = json.dumps(_described(design), indent=2) + "\n"
+    for name, text in files.items():
+        write_atomically(folder / name, text)
+    save_packed(model, folder / CHECKPOINT)
+
+
+def read_rtl(folder: Path) -> tuple[Generated, PackedModel]:
+    """The hardware in a folder, as it is there now, and the network that it should be.
+
+    Raises:
+        FileError: a file is missing or damaged, or SystemVerilog that could do more than compute.
+    """
+    try:
+        described = json.loads((folder / DESIGN).read_text(encoding="utf-8"))
+        names = sorted(path.name for path in folder.iterdir() if path.suffix in (".sv", ".mem"))
+        files = {name: (folder / name).read_text(encoding="utf-8") for name in names if name not in BENCH}
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileError(
+            f"{folder} holds no hardware of bnnedge: {error}", "name a folder of bnnedge export --target rtl"
+        ) from error
+    check_sources({name: text for name, text in files.items() if name.endswith(".sv")})
+    model = load_packed(folder / CHECKPOINT)
+    try:
+        design = _rebuilt(described, files)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise FileError(f"{folder / DESIGN} is damaged: {error!r}", "export the folder again") from error
+    if [layer.layer for layer in design.layers] != [layer.name for layer in model.layers]:
+        raise FileError(
+            f"{folder / DESIGN} and {CHECKPOINT} name different layers", "export the folder again"
+        )
+    return design, model
+
+
+def check_rtl(folder: Path, model: PackedModel, inputs: NDArray[np.uint8]) -> None:
+    """Simulate the hardware in a folder, and compare every layer with the golden model.
+
+    Raises:
+        FileError: see :func:`read_rtl`; or it does not compile.
+        VerificationError: names the first layer, sample and neuron that differ; or there is no simulator.
+    """
+    simulate(read_rtl(folder)[0], model, inputs)
+
+
+def _scripts(model: PackedModel, design: Generated, board: Board) -> dict[str, str]:
+    sources = sorted(name for name in design.files if name.endswith(".sv"))
+    top, clock = ("network_axis", "aclk") if design.style == "folded" else ("network", "clk")
+    values: dict[str, object] = {
+        "board": board,
+        "sources": sources,
+        "memories": sorted(name for name in design.files if name.endswith(".mem")),
+        "top": top,
+        "clock": clock,
+        "name": model.provenance.get("name", "network"),
+        "style": design.style,
+        "digest": digest(model),
+        "encoding": model.encoding.describe(),
+        "folds": [(one.layer, one.module, design.folds.get(one.layer)) for one in design.layers],
+        "features": design.features,
+        "classes": model.classes,
+        "image": model.layers[0].convolution is not None,
+    }
+    return {
+        "synth.ys": synthesis_script(sources, list(design.modules.values()), "xc7"),
+        "vivado.tcl": render("vivado.tcl.j2", values),
+        "network.xdc": render("network.xdc.j2", values),
+        "README.md": render("rtl_readme.md.j2", values),
+    }
+
+
+def _command(model: PackedModel, style: Style, fps: int | None) -> str:
+    name = str(model.provenance.get("name", "CHECKPOINT"))
+    name = "".join(letter for letter in name if letter.isprintable())
+    return f"bnnedge export {name} --target rtl --style {style}" + (f" --fps {fps}" if fps else "")
+
+
+def _described(design: Generated) -> dict[str, object]:
+    """What cannot be read off the sources, as JSON values."""
+    return {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "style": design.style,
+        "features": design.features,
+        "cycles": design.cycles,
+        "layers": [asdict(layer) for layer in design.layers],
+        "folds": {name: asdict(fold) for name, fold in design.folds.items()},
+    }
+
+
+def _rebuilt(described: dict[str, Any], files: dict[str, str]) -> Generated:
+    """The inverse of :func:`_described`.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError: it is not that.
+    """
+    if (described["format"], described["schema"]) != (FORMAT, SCHEMA):
+        raise ValueError("another format or schema")
+    layers = tuple(Watched(**layer) for layer in described["layers"])
+    numbers = [described["features"], described["cycles"]]
+    numbers += [number for layer in layers for number in (layer.values, layer.number_bits + 1)]
+    if described["style"] not in get_args(Style) or not all(type(one) is int and one > 0 for one in numbers):
+        raise ValueError("a style or a number that cannot be")
+    if not layers or not all(_MODULE.fullmatch(layer.module) for layer in layers):
+        raise ValueError("names of modules that cannot be")
+    folds = {name: Fold(**fold) for name, fold in described["folds"].items()}
+    return Generated(described["style"], files, described["features"], layers, described["cycles"], folds)
