@@ -408,7 +408,7 @@ def main() -> None:
         print(json.dumps({"setting": setting(), "rows": [asdict(row) for row in rows]}, indent=2))
         return
     print(", ".join(f"{name} {value}" for name, value in setting().items()))
-    Console(width=max(Console().width, 120)).print(table(rows))
+    Console(width=max(Console().width, 150)).print(table(rows))
 
 
 if __name__ == "__main__":
