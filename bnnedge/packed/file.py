@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import safetensors.numpy
@@ -34,6 +35,8 @@ MAPPED_BYTES = 1 << 20  # tensors from this size on stay in the file
 
 Tensors = dict[str, NDArray[Any]]
 
+_DIGESTS: WeakKeyDictionary[PackedModel, str] = WeakKeyDictionary()
+
 
 def save_packed(model: PackedModel, path: Path) -> None:
     """Write a model, atomically.
@@ -45,8 +48,13 @@ def save_packed(model: PackedModel, path: Path) -> None:
 
 
 def digest(model: PackedModel) -> str:
-    """SHA-256 over what the model computes (encoding, bits, thresholds, head), not where it came from."""
-    return str(_describe(model, _tensors(model))["sha256"])
+    """SHA-256 over what the model computes (encoding, bits, thresholds, head), not where it came from.
+
+    Worked out once for each model, which does not change: of a large one it takes a tenth of an audit.
+    """
+    if model not in _DIGESTS:
+        _DIGESTS[model] = str(_describe(model, _tensors(model))["sha256"])
+    return _DIGESTS[model]
 
 
 def load_packed(path: Path) -> PackedModel:

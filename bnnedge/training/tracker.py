@@ -92,7 +92,7 @@ class StepTracker:
         self._waiting += 1
         self._steps.append(step)
         self._losses.append(loss)
-        if self._waiting == len(self._kept):
+        if self._waiting == len(self._kept) or within == self._steps_per_epoch:
             self._measure()
 
     def epoch(self) -> Steps:
