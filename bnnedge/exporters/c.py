@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
 import bnnedge
@@ -16,6 +15,7 @@ from bnnedge.exporters.c_tables import LANES, LayerTables, layer_tables
 from bnnedge.packed.bits import words_per_row
 from bnnedge.packed.file import digest
 from bnnedge.packed.model import PackedModel
+from bnnedge.template import render
 
 __all__ = ["to_c", "to_c_test"]
 
@@ -138,13 +138,5 @@ def _table(values: Iterable[object], columns: int) -> str:
 
 
 def _render(template: str, values: dict[str, object]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # noqa: S701 (C, where every name is an identifier)
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"table": _table, "weights": _weights}
-    return environment.get_template(template).render(values)
+    filters: dict[str, Callable[..., str]] = {"table": _table, "weights": _weights}
+    return render(Path(__file__).with_name(template), values, filters)

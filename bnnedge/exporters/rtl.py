@@ -21,7 +21,7 @@ from bnnedge.hardware.generated import Generated, generate
 from bnnedge.hardware.simulate import simulate
 from bnnedge.hardware.simulators import check_sources
 from bnnedge.hardware.synthesise import synthesis_script
-from bnnedge.hardware.template import render
+from bnnedge.hardware.templates import render
 from bnnedge.packed.file import digest, load_packed, save_packed
 from bnnedge.packed.model import PackedModel
 

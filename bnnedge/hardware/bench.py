@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bnnedge.errors import VerificationError
 from bnnedge.hardware.folded.order import sample_order
 from bnnedge.hardware.hexadecimal import bits_of, hex_lines
-from bnnedge.hardware.template import render
+from bnnedge.hardware.templates import render
 from bnnedge.packed.model import PackedModel
 from bnnedge.share import share
 

@@ -30,7 +30,7 @@ from bnnedge.hardware.folded.memories import (
 )
 from bnnedge.hardware.folded.order import sample_order, weights_in_order
 from bnnedge.hardware.hexadecimal import bits_of, hex_lines
-from bnnedge.hardware.template import render
+from bnnedge.hardware.templates import render
 from bnnedge.packed.file import digest
 from bnnedge.packed.layer import Convolution, PackedLayer
 from bnnedge.packed.model import PackedModel
