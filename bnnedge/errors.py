@@ -9,7 +9,8 @@
     ├── OutputError         6   a place that cannot be written, or that holds somebody's work
     ├── VerificationError   7   an artefact that does not compute what the golden model computes
     ├── UnsupportedError    8   a network that a target cannot express
-    └── GateError           9   a gate of ``--fail-on`` that the audit did not pass
+    ├── GateError           9   a gate of ``--fail-on`` that the audit did not pass
+    └── JobError            10  jobs of a sweep that stayed broken
 
 Exit code 2 is click's (the command line itself was off), 130 an interrupt from the keyboard, and 1 with
 a traceback is a defect of ours.
@@ -23,6 +24,7 @@ __all__ = [
     "DataError",
     "FileError",
     "GateError",
+    "JobError",
     "OutputError",
     "UnsupportedError",
     "VerificationError",
@@ -94,3 +96,9 @@ class GateError(BnnedgeError):
     """A gate of ``--fail-on`` that the audit did not pass."""
 
     exit_code = 9
+
+
+class JobError(BnnedgeError):
+    """Jobs of a sweep that stayed broken, however often they were tried; the others are done."""
+
+    exit_code = 10

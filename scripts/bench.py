@@ -37,10 +37,11 @@ from bnnedge import PackedMatrix, bdm
 from bnnedge.complexity.bdm import bdm_of
 from bnnedge.complexity.ctm import ctm_table
 from bnnedge.complexity.entropy import block_entropy_of
+from bnnedge.complexity.flips import FlipRecorder
 from bnnedge.complexity.histogram import block_histogram
 from bnnedge.complexity.incremental import IncrementalHistogram
 from bnnedge.complexity.null_draws import shuffled_histograms
-from bnnedge.complexity.trajectory import Trajectory
+from bnnedge.complexity.trajectory import Course, Trajectory
 from bnnedge.data.registry import load_dataset
 from bnnedge.packed.bits import popcount
 from bnnedge.packed.encoding import InputEncoding
@@ -179,19 +180,25 @@ def trajectory_times(rng: np.random.Generator) -> tuple[float, float]:
 
     Any 150 of the network's 59,000 weights flip at each step.
     """
-    layers = []
-    for shape in ((64, 784), (64, 64), (64, 64), (10, 64)):
-        flips = rng.random((STEPS + 1, *shape)) < 150 / 59_000
-        layers.append([PackedMatrix.from_bits(bits) for bits in np.logical_xor.accumulate(flips)])
-    trajectory = Trajectory([states[0] for states in layers])
-    snapshots = [np.stack([state.words for state in states[1:]]) for states in layers]
-    courses = trajectory.extend(snapshots)
-    last = [states[-1] for states in layers]
+    shapes = ((64, 784), (64, 64), (64, 64), (10, 64))
+    layers = [np.logical_xor.accumulate(rng.random((STEPS + 1, *s)) < 150 / 59_000) for s in shapes]
+    trajectory = Trajectory([PackedMatrix.from_bits(bits[0]) for bits in layers])
+    snapshots = np.concatenate([bits.reshape(STEPS + 1, -1) for bits in layers], axis=1)
+    recorder = FlipRecorder(snapshots[0])
+
+    def follow() -> list[Course]:
+        for state in snapshots[1:]:
+            recorder.state[:] = state
+            recorder.note()
+        return trajectory.follow(recorder.taken())
+
+    courses = follow()
+    last = [PackedMatrix.from_bits(bits[-1]) for bits in layers]
     ends = [(course.bdm[-1], course.block_entropy[-1]) for course in courses]
     if not np.allclose(ends, count_all(last, pooled=True), rtol=1e-9, atol=0):
         sys.exit("the trajectory does not end where the full count does: there is no point in timing it")
     # Played again and again, the first step each time goes back to the start.
-    ours = best(lambda: trajectory.extend(snapshots), 30) / STEPS
+    ours = best(follow, 30) / STEPS
     return ours * 1e3, best(lambda: count_all(last, pooled=True), 100) * 1e3
 
 
@@ -254,16 +261,20 @@ def training() -> list[Row]:
     In CPU time: a training waits for a disk or for other work on the machine more often than a kernel does.
     Tracking, which a second thread does beside the training, is stated in both.
     """
-    from bench_training import brevitas_epoch, our_epochs, plain_epochs
+    from bench_training import CHARGES, brevitas_epoch, our_epochs, plain_epochs
 
     data = load_dataset("mnist")
     samples, steps = len(data.train.labels), len(data.train.labels) // 100
     ours, tracked = np.full(2, math.inf), np.full(2, math.inf)
+    charged = dict.fromkeys(CHARGES, math.inf)
     plain = math.inf
     others = plain_epochs(data)
     for _ in range(4):  # in turns, so that all have the machine's better and worse moments
         ours = np.minimum(ours, np.min(our_epochs(data, 5), axis=0))
         tracked = np.minimum(tracked, np.min(our_epochs(data, 5, "training.track=steps"), axis=0))
+        for name, settings in CHARGES.items():
+            whole = our_epochs(data, 3, "complexity.schedule=constant", *settings)
+            charged[name] = min(charged[name], *(cpu for cpu, _ in whole))
         plain = min(plain, next(others), next(others))
     script = min(brevitas_epoch() for _ in range(2))
 
@@ -294,6 +305,69 @@ def training() -> list[Row]:
             )
             for kind, with_it, without in zip(("CPU", "wall"), tracked, ours, strict=True)
         ),
+        *(
+            Row(
+                "training",
+                f"a step with {', '.join(CHARGES[name])}",
+                "ms",
+                seconds / steps * 1e3,
+                ours[0] / steps * 1e3,
+                "without",
+                ours[0] / seconds,
+            )
+            for name, seconds in charged.items()
+        ),
+    ]
+
+
+def paper() -> list[Row]:
+    """Runs of the paper's network as scripts/reproduce_paper trains them, beside one by one; in CPU time."""
+    from bench_paper import RUNS, epoch_seconds
+
+    from bnnedge.studies.paper import SETS, config_of
+
+    ours, theirs = epoch_seconds()
+    most = RUNS * config_of(SETS["mnist"][0]).training.epochs
+
+    def row(measure: str, unit: str, factor: float) -> Row:
+        name = "bnnedge train, one by one"
+        return Row("paper", measure, unit, ours * factor, theirs * factor, name, theirs / ours)
+
+    return [
+        row("an epoch of a run, complexity at each step", "ms", 1e3),
+        row(f"extrapolated: {RUNS} runs of at most 50 epochs, 2 cores", "min", most / 2 / 60),
+    ]
+
+
+def soft() -> list[Row]:
+    """A training step that pays for complex weights, beside the step alone: all of a term, and a share."""
+    from bench_soft import NETWORKS, step_times
+
+    rows = []
+    for network, widths in NETWORKS.items():
+        times = {charge: 1e3 * seconds for charge, seconds in step_times(widths).items()}
+        alone = times.pop(None)
+        for charge, charged in times.items():
+            term, share = charge or ("", 1.0)
+            measure = f"a step with {term}, {network}" + (f", share {share:g}" if share < 1 else "")
+            rows.append(Row("soft", measure, "ms", charged, alone, "the step alone", alone / charged))
+    return rows
+
+
+def sweeps() -> list[Row]:
+    """What ``bnnedge sweep`` adds to the trainings in it, one process, beside a loop that does only these."""
+    from bench_sweep import alone, sweep
+
+    jobs, loop, whole, once = 20, math.inf, math.inf, math.inf
+    for _ in range(4):  # in turns, so that both have the machine's better and worse moments
+        loop = min(loop, alone(jobs))
+        a_job, rest = sweep(jobs)
+        whole, once = min(whole, a_job), min(once, rest)
+    name = "a loop of trainings"
+    return [
+        Row("sweep", "a tiny job, in a sweep", "ms", whole * 1e3, loop * 1e3, name, loop / whole),
+        Row("sweep", "overhead a job", "ms", (whole - loop) * 1e3, loop * 1e3, name, loop / (whole - loop)),
+        Row("sweep", "start, table and page, once", "ms", once * 1e3, loop * 1e3, name, loop / once),
     ]
 
 
@@ -323,6 +397,13 @@ def edge() -> list[Row]:
         measure = f"code and weights, {machine}"
         rows.append(Row("edge", measure, "KiB", kib, onnx_kib, "the ONNX file", onnx_kib / kib))
     return rows
+
+
+def unrolled() -> list[Row]:
+    """LUTs of unrolled layers beside private compressor trees and da4ml, and what generation takes."""
+    from bench_unrolled import bench_rows
+
+    return [Row("unrolled", *values) for values in bench_rows()]
 
 
 def startup() -> list[Row]:
@@ -362,7 +443,11 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "incremental": incremental,
     "scale": scale,
     "training": training,
+    "soft": soft,
+    "paper": paper,
+    "sweep": sweeps,
     "edge": edge,
+    "unrolled": unrolled,
     "startup": startup,
 }
 

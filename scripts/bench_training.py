@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,18 @@ from bnnedge.runs.config import load_config, override
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.training.loop import train
 
-__all__ = ["brevitas_epoch", "our_epochs", "plain_epochs"]
+__all__ = ["BATCH", "CHARGES", "PlainTfc", "brevitas_epoch", "our_epochs", "plain_epochs"]
 
 WIDTHS, BATCH = (784, 64, 64, 64, 10), 100
 TORCHVISION = "torchvision==0.29.2"
+# Terms of the loss that a training on this network pays for, at no more than a step's time again.
+CHARGES = {
+    "tree": ("complexity.term=tree", "complexity.every=2"),
+    "variation": ("complexity.term=variation", "complexity.every=2"),
+    "bdm_drawn": ("complexity.term=bdm_drawn", "complexity.every=2"),
+    "bdm": ("complexity.term=bdm", "complexity.sample=0.05", "complexity.every=4"),
+    "distinct": ("complexity.term=distinct", "complexity.sample=0.05", "complexity.every=2"),
+}
 
 
 def our_epochs(data: Dataset, epochs: int, *settings: str) -> list[tuple[float, float]]:
@@ -57,12 +65,12 @@ class Sign(torch.autograd.Function):
 
 
 class PlainTfc(nn.Module):
-    """TFC with a sign function for weights and activations."""
+    """TFC, or the same of other widths, with a sign function for weights and activations."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(i, o, bias=False) for i, o in pairwise(WIDTHS))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(outputs) for outputs in WIDTHS[1:-1])
+        self.layers = nn.ModuleList(nn.Linear(i, o, bias=False) for i, o in pairwise(widths))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(outputs) for outputs in widths[1:-1])
         self.head = nn.BatchNorm1d(1)
 
     def forward(self, bits: Tensor) -> Tensor:

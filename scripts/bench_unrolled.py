@@ -1,10 +1,13 @@
 """LUTs of unrolled layers: the baseline, da4ml's and ours, by one Yosys flow, layer by layer.
 
-    python scripts/bench_unrolled.py [--models digits-tfc mnist-tfc] [--skip-wide] [--json]
+    python scripts/bench_unrolled.py [--models digits-tfc mnist-tfc] [--weights N] [--json]
 
 The baseline is a compressor tree for each neuron by itself (``generate(plain=True)``). da4ml, a compiler of
 constant matrices, is given the same weights ±1 on inputs 0 and 1; its sums are compared with the same bounds,
 in the same network. Both settings of its cost model that could fit count, and the better result is taken.
+
+A layer of more weights than --weights is cut to its first neurons, for all three alike: da4ml and Yosys would
+take hours for all of them. Neurons share less where there are fewer, so this does not flatter what shares.
 """
 
 from __future__ import annotations
@@ -12,10 +15,10 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import resource
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import geometric_mean
@@ -30,15 +33,26 @@ from rich.table import Table
 import bnnedge
 from bnnedge.hardware.netlist import Resources
 from bnnedge.hardware.synthesise import synthesise
-from bnnedge.hardware.unrolled import Design, generate
 from bnnedge.hardware.unrolled.circuit import Circuit, Number
-from bnnedge.hardware.unrolled.design import PARTS
-from bnnedge.hardware.unrolled.layers import Built, Sums
+from bnnedge.hardware.unrolled.design import parts
+from bnnedge.hardware.unrolled.layers import Built, Sums, best_layer
 from bnnedge.hardware.unrolled.matrices import LayerMatrix, Sources, matrix_of
-from bnnedge.hardware.unrolled.modules import layer_module
+from bnnedge.hardware.unrolled.modules import layer_module, score_bits
+from bnnedge.hardware.unrolled.plain import plain_layer
+from bnnedge.packed.fold import Lattice
 from bnnedge.packed.model import PackedModel
 
-WIDE = 256  # inputs; the baseline of a wider layer takes Yosys a quarter of an hour
+MODELS = ("digits-tfc", "mnist-tfc", "fashion-tfc")
+WEIGHTS = 1 << 13
+GENERATE = """
+import resource, sys, time
+import bnnedge
+from bnnedge.hardware.unrolled import generate
+model = bnnedge.load(sys.argv[1])
+start = time.perf_counter()
+generate(model)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 ADDERS = ((1, -1), (-1, -1))
 """da4ml's ``adder_size`` and ``carry_size``: its default counts adders' bits, the other adders."""
 
@@ -78,51 +92,51 @@ class Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", default=["digits-tfc", "mnist-tfc"])
-    parser.add_argument("--skip-wide", action="store_true", help=f"leave out layers of over {WIDE} inputs")
+    parser.add_argument("--models", nargs="+", default=list(MODELS))
+    parser.add_argument(
+        "--weights", type=int, default=WEIGHTS, help="of a layer; more are cut to its first neurons"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows: list[Row] = []
-    tools = {"da4ml": version("da4ml")}
-    for name in options.models:
-        model = bnnedge.load(name)
-        start = time.perf_counter()
-        design = generate(model)
-        took = time.perf_counter() - start
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        Console(stderr=True).print(f"{name}: generated in {took:.1f} s, at most {memory:.2f} GiB so far")
-        for row in measure(name, model, design, tools, skip_wide=options.skip_wide):
-            Console(stderr=True).print(row)
-            rows.append(row)
+    rows, tools = measured(options.models, options.weights)
     if options.json:
         print(json.dumps({"rows": [asdict(row) for row in rows], "tools": tools}))
     else:
         show(rows, tools)
 
 
-def measure(
-    name: str, model: PackedModel, design: Design, tools: dict[str, str], *, skip_wide: bool
-) -> Iterator[Row]:
-    """The rows of a model, in order."""
-    baseline = generate(model, plain=True)
-    matrices = matrices_of(model)
-    for layer, lattice, matrix, plan in zip(
-        model.layers, model.lattices, matrices, design.layers, strict=True
-    ):
-        if skip_wide and layer.inputs > WIDE:
-            continue
-        file = f"{plan.module}.sv"
-        parts = {part: text for part, text in design.files.items() if part in PARTS}
-        ours = count(parts | {file: design.files[file]}, plan.module, matrix, tools)
-        plain = count(parts | {file: baseline.files[file]}, plan.module, matrix, tools)
-        theirs = []
-        for sizes in ADDERS:
-            circuit, modules, sums = da4ml_sums(plan.module, matrix, sizes)
-            built = Built("da4ml", circuit, sums, modules)
-            text = {file: layer_module(plan.module, built, matrix, lattice)}
-            theirs.append(count(PARTS_OF_DA4ML | text, plan.module, matrix, tools))
+def measured(models: Sequence[str] = MODELS, weights: int = WEIGHTS) -> tuple[list[Row], dict[str, str]]:
+    """A row for each layer of each model, also told as they come, and the versions of the tools."""
+    rows: list[Row] = []
+    tools = {"da4ml": version("da4ml")}
+    for name in models:
+        for row in measure(name, bnnedge.load(name), tools, weights):
+            Console(stderr=True).print(row)
+            rows.append(row)
+    return rows, tools
+
+
+def measure(name: str, model: PackedModel, tools: dict[str, str], weights: int) -> Iterator[Row]:
+    """The rows of a model, in order; all three are given the same weights ±1 and bounds."""
+    for layer, lattice, whole in zip(model.layers, model.lattices, matrices_of(model), strict=True):
+        matrix = first_neurons(whole, max(1, weights // layer.inputs))
+        own = best_layer(layer.name, matrix, None)
+        ours, plain = (
+            count(parts(), built, matrix, lattice, tools) for built in (own, plain_layer("layer", matrix))
+        )
+        theirs = [
+            count(PARTS_OF_DA4ML, da4ml_sums("layer", matrix, sizes), matrix, lattice, tools)
+            for sizes in ADDERS
+        ]
         best = min(theirs, key=lambda one: one.luts)
-        yield Row(f"{name} {layer.name}", layer.weights.shape, plan.method, plain, best, ours)
+        yield Row(f"{name} {layer.name}", matrix.weights.shape, own.method, plain, best, ours)
+
+
+def generation(name: str) -> tuple[float, float]:
+    """Seconds to generate an unrolled network, and the most memory that a process takes for it, in GB."""
+    done = subprocess.run([sys.executable, "-c", GENERATE, name], capture_output=True, text=True, check=True)
+    seconds, kib = map(float, done.stdout.split())
+    return seconds, kib * 1024 / 1e9
 
 
 def matrices_of(model: PackedModel) -> list[LayerMatrix]:
@@ -130,25 +144,36 @@ def matrices_of(model: PackedModel) -> list[LayerMatrix]:
     return [matrix_of(layer, Sources.straight(layer.inputs), None) for layer in model.canonical().layers]
 
 
-def count(files: dict[str, str], module: str, matrix: LayerMatrix, tools: dict[str, str]) -> Resources:
-    """What Yosys makes of one layer by itself."""
-    outputs = re.findall(r"output wire (\[\d+:0\]) y", files[f"{module}.sv"])[0]
+def first_neurons(matrix: LayerMatrix, neurons: int) -> LayerMatrix:
+    """A layer of these neurons alone."""
+    bounds = None if matrix.bounds is None else matrix.bounds[:neurons]
+    return replace(matrix, weights=matrix.weights[:neurons], offsets=matrix.offsets[:neurons], bounds=bounds)
+
+
+def count(
+    files: dict[str, str], built: Built, matrix: LayerMatrix, lattice: Lattice, tools: dict[str, str]
+) -> Resources:
+    """What Yosys makes of one layer by itself, of modules in these files."""
+    outputs, inputs = matrix.weights.shape
+    width = 1 if matrix.bounds is not None else score_bits(lattice)
     top = (
-        f"module network (input wire [{matrix.weights.shape[1] - 1}:0] x, output wire {outputs} y);\n"
-        f"  {module} layer (.x(x), .y(y));\nendmodule\n"
+        f"module network (input wire [{inputs - 1}:0] x, output wire [{outputs * width - 1}:0] y);\n"
+        "  layer layer_of (.x(x), .y(y));\nendmodule\n"
     )
-    made = synthesise(files | {"network.sv": top}, {"layer": module})
+    text = layer_module("layer", built, matrix, lattice)
+    made = synthesise(files | {"layer.sv": text, "network.sv": top}, {"layer": "layer"})
     tools["yosys"] = made.tool
     return made.layers[0].resources
 
 
-def da4ml_sums(name: str, matrix: LayerMatrix, sizes: tuple[int, int]) -> tuple[Circuit, str, Sums]:
-    """Wires that hold da4ml's sums, and the module that makes them."""
+def da4ml_sums(name: str, matrix: LayerMatrix, sizes: tuple[int, int]) -> Built:
+    """Wires that hold da4ml's sums, by the module that makes them."""
     weights = matrix.weights.T.astype(np.float32)
     # Traced, not by solve() itself: the stages that this gives lose a factor of 2 between them (0.6.0).
     inputs = FixedVariableArrayInput(len(weights), hwconf=HWConfig(*sizes, -1))
     made = comb_trace(inputs, inputs.quantize(0, 1, 0) @ weights)
-    circuit, sums, place = Circuit(), [], 0
+    circuit, place = Circuit(matrix.sum_bits), 0
+    sums: Sums = []
     circuit.statements += [
         f"wire [{int(made.out_kifs.sum()) - 1}:0] made;",
         f"{name}_da4ml made_of (.model_inp(x), .model_out(made));",
@@ -164,7 +189,28 @@ def da4ml_sums(name: str, matrix: LayerMatrix, sizes: tuple[int, int]) -> tuple[
         offset = -(1 << (width - 1 - fraction)) if signed else 0
         sums.append((Number(f"sum{output}", (1 << (width - fraction)) - 1, offset, 1), False))
         place += width
-    return circuit, comb_logic_gen(made, f"{name}_da4ml"), sums
+    return Built("da4ml", circuit, sums, comb_logic_gen(made, f"{name}_da4ml"))
+
+
+def bench_rows() -> Iterator[tuple[str, str, float, float, str, float]]:
+    """What ``scripts/bench unrolled`` prints: measure, unit, ours, that of what, what, and the ratio."""
+    rows, tools = measured()
+    for name, target in (("plain", 0.55), ("da4ml", 0.9)):
+        for row in rows:
+            shape = " x ".join(map(str, row.shape))
+            ours, theirs = row.ours.luts, getattr(row, name).luts
+            yield f"{row.layer}, {shape}", "LUTs", ours, theirs, name, theirs / ours
+        mean = geometric_mean([getattr(row, f"of_{name}") for row in rows])
+        yield (
+            f"LUTs, of {name}, geometric mean",
+            "share",
+            mean,
+            target,
+            f"target; {tools['yosys']}",
+            target / mean,
+        )
+    for unit, value, target in zip(("s", "GB"), generation("mnist-tfc"), (30, 2), strict=True):
+        yield "mnist-tfc generated", unit, value, target, "target", target / value
 
 
 def show(rows: list[Row], tools: dict[str, str]) -> None:

@@ -97,6 +97,17 @@ def test_long_series_are_thinned_and_keep_their_ends(drawn: Drawn, count: int) -
     assert vertices <= 1.02 * module.MOST_VERTICES
 
 
+def test_history_has_what_complexity_adds_to_the_loss(drawn: Drawn) -> None:
+    part = {"complexity_loss": 0.2, "complexity_weight": 0.3, "complexity_share": 0.7}
+    run = curves(None, [{"epoch": 1, "train_loss": 2.0, **part}])
+    assert [curve.title for curve in run.history][1:] == [
+        "Loss by complexity",
+        "Weight of complexity",
+        "Complexity in the loss, of the weight bits",
+    ]
+    assert {key: drawn[f"h-{key}"][0][0].y for key in part} == {key: [value] for key, value in part.items()}
+
+
 def test_history_has_loss_and_accuracy_where_there_are_any(drawn: Drawn) -> None:
     records: list[dict[str, Any]] = [
         {"epoch": 1, "train_loss": 2.0},

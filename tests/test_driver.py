@@ -17,7 +17,7 @@ from bnnedge.exporters import export
 from bnnedge.packed.model import PackedModel
 from bnnedge.share import share
 from tests.networks import Filters, random_conv_model, random_inputs, random_model
-from tests.pynq_stand_in import Board, install, load
+from tests.pynq_stand_in import FinnBoard, install, load
 
 FLAT = random_model(1, (20, 9, 3))
 CONV = random_conv_model(3, (3, 16, 12), (Filters(6, pool=2), Filters(8, stride=2)))
@@ -42,7 +42,7 @@ class Deployed:
         self.bitfile.parent.mkdir(parents=True, exist_ok=True)
         self.bitfile.touch()
         self.settings: dict[str, Any] = json.loads((self.folder / "driver.json").read_text())
-        self.board = Board(model, self.settings)
+        self.board = FinnBoard(model, self.settings)
         install(monkeypatch, self.board)
 
     def module(self, name: str) -> Any:
@@ -208,7 +208,7 @@ def test_the_command_says_what_is_missing(
 ) -> None:
     deployed = deploy("flat")
     for arguments, message in (
-        (["--bitfile", "nowhere.bit"], "no bitfile at nowhere.bit: build one with build.py"),
+        (["--bitfile", "nowhere.bit"], "no bitfile at nowhere.bit: build one"),
         (["--inputfile", str(tmp_path / "none.npy")], "No such file"),
         (["--batchsize", "0"], "a batch of 0 samples"),
     ):
@@ -288,13 +288,13 @@ def test_data_sets_that_are_none(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("script", ["driver.py", "validate.py"])
+@pytest.mark.parametrize("script", ["driver.py", "host.py", "overlay.py", "validate.py"])
 def test_the_board_needs_numpy_and_pynq_alone(script: str) -> None:
     tree = ast.parse((share("hw") / "pynq" / script).read_text(encoding="utf-8"))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     beyond = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
-    assert beyond <= {"numpy", "pynq", "driver"}
+    assert beyond <= {"numpy", "pynq", "driver", "host"}
 
 
 def test_settings_of_the_driver(tmp_path: Path) -> None:

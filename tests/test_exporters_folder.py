@@ -47,6 +47,7 @@ BUILD_FILES = {
     "driver.py",
     "expected_output.npy",
     "folding_config.json",
+    "host.py",
     "input.npy",
     "manifest.json",
     "model.onnx",
@@ -131,7 +132,7 @@ def test_a_build_folder(tmp_path: Path) -> None:
         "verify_steps": ["initial_python", "streamlined_python", "folded_hls_cppsim", "stitched_ip_rtlsim"],
     }
     assert digest(load_packed(out / "checkpoint.safetensors")) == digest(MODEL)
-    for script in ("finn/build.py", "pynq/driver.py", "pynq/validate.py"):
+    for script in ("finn/build.py", "pynq/driver.py", "pynq/host.py", "pynq/validate.py"):
         assert (out / Path(script).name).read_bytes() == (share("hw") / script).read_bytes()
 
 

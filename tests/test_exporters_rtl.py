@@ -156,18 +156,6 @@ def test_wishes_that_cannot_be_are_refused(tmp_path: Path) -> None:
         export(model, "rtl", tmp_path / "mine", inputs=INPUTS[:2])
 
 
-def test_scripts_for_vivado_are_whole_tcl(folder: Path) -> None:
-    for name in ("vivado.tcl", "network.xdc"):
-        text = (folder / name).read_text(encoding="utf-8")
-        check = "puts [info complete [read stdin]]"
-        done = subprocess.run(["tclsh"], input=f"{check}\n{text}", capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == "1"
-    script = (folder / "vivado.tcl").read_text(encoding="utf-8")
-    for path in folder.glob("*.mem"):
-        assert path.name in script
-    assert "xc7z020clg400-1" in script
-
-
 def test_without_a_simulator_it_says_what_to_install(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

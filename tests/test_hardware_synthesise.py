@@ -13,7 +13,9 @@ from bnnedge import report
 from bnnedge.errors import ConfigError, FileError
 from bnnedge.hardware.generated import generate
 from bnnedge.hardware.netlist import Resources, cells_in, depth_of, families
+from bnnedge.hardware.place import place
 from bnnedge.hardware.synthesise import synthesise
+from bnnedge.packed.file import digest
 from tests.networks import Filters, random_conv_model, random_model
 
 SCHEMA = json.loads((Path(report.__file__).parent / "schemas" / "synthesis.schema.json").read_text())
@@ -78,8 +80,32 @@ def test_convolutions_are_taken() -> None:
     assert synthesise(design.files, design.modules, "ice40").total.luts > 10
 
 
+@pytest.mark.parametrize(("family", "device"), [("ice40", "iCE40HX8K-CT256"), ("ecp5", "LFE5U-85F-6BG756")])
+def test_a_design_that_fits_gets_a_clock(family: str, device: str) -> None:
+    model = random_model(3, (8, 4, 2))
+    design = generate(model, "folded")
+    result = synthesise(design.files, design.modules, family, model_digest=digest(model), fmax=True)
+    jsonschema.validate(result.to_dict(), SCHEMA)
+    assert result.placement is not None
+    assert result.placement.fmax_mhz is not None
+    assert result.placement.fmax_mhz > 1
+    assert f"On {device}, placed by nextpnr" in str(result.placement)
+
+
+def test_a_design_with_more_pins_than_a_device_says_so() -> None:
+    model = random_model(4, (250, 2))
+    design = generate(model, "unrolled")
+    result = synthesise(design.files, design.modules, "ice40", fmax=True)
+    jsonschema.validate(result.to_dict(), SCHEMA)
+    assert result.placement is not None
+    assert result.placement.fmax_mhz is None
+    assert "Cannot be placed on iCE40HX8K-CT256, the largest device: " in str(result.placement)
+
+
 def test_what_cannot_be_synthesised_says_so() -> None:
     with pytest.raises(ConfigError, match="unknown family 'virtex'"):
         synthesise({}, {}, "virtex")
+    with pytest.raises(ConfigError, match="no open tool places on xc7"):
+        place(Path("flat.json"), "xc7")
     with pytest.raises(FileError, match="ERROR"):
         synthesise({"network.sv": "module network; wrong endmodule"}, {})

@@ -17,19 +17,24 @@ PACKAGE = Path(bnnedge.__file__).parent
 MAY_IMPORT = {
     "packed": set(),
     "complexity": {"packed"},
+    "soft": {"packed", "complexity"},
     "analysis": {"packed", "complexity"},
-    "report": {"packed", "complexity", "analysis"},
+    "llc": {"packed"},
+    "report": {"packed", "complexity", "analysis", "llc"},
     "hardware": {"packed"},
     "exporters": {"packed", "hardware"},
     "runs": set(),
     "data": set(),
     "nets": {"packed", "runs"},
     "importers": {"packed", "complexity", "runs", "nets"},
-    "training": {"packed", "complexity", "runs", "data", "nets", "importers"},
+    "training": {"packed", "complexity", "runs", "data", "nets", "importers", "soft"},
+    "studies": {"packed", "complexity", "llc", "report", "hardware", "runs", "data", "nets", "training"},
 }
 # The command line parses, calls and prints: it may use every room.
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
-KNOW_TORCH = {"nets", "training", "importers/brevitas.py", "importers/state_dict.py"}
+KNOW_TORCH = {"soft", "nets", "training", "importers/brevitas.py", "importers/state_dict.py"}
+KNOW_TORCH |= {f"llc/{name}.py" for name in ("estimator", "objective", "sampler")}
+KNOW_TORCH |= {f"studies/{name}.py" for name in ("batched", "recorder", "stack")}
 FRAMEWORKS = {"torch", "brevitas"}
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)

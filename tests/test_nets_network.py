@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from bnnedge.nets.inputs import first_encoding
 from bnnedge.nets.network import BinaryNetwork
 from bnnedge.nets.signs import ActivationGradient, sign
-from bnnedge.runs.config import ConvConfig, NetConfig
+from bnnedge.runs.config import BankConfig, ConvConfig, NetConfig
 
 CONV = (ConvConfig(12, padding=1), ConvConfig(20, pool=2), ConvConfig(9, kernel=2, stride=2))
 NETS = {
@@ -24,6 +24,7 @@ NETS = {
     "learned, polynomial": NetConfig(
         hidden=(8,), input_levels="learned", activation_gradient="polynomial", input_dither=2.0
     ),
+    "banks": NetConfig(hidden=(24, 16), banks=(BankConfig(4, 8), BankConfig(3, 6, complement=False))),
     "convolutions": NetConfig(conv=CONV, hidden=(16,), dropout=0.2),
     "convolutions of integers": NetConfig(conv=CONV[1:], hidden=(), input="integer"),
     "convolutions of bits": NetConfig(conv=CONV, hidden=(), input="thermometer", input_bits=3),

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from bnnedge.errors import ConfigError
-from bnnedge.runs.config import Config, load_config, override, parse_config, presets, to_toml
+from bnnedge.runs.config import (
+    ComplexityConfig,
+    Config,
+    load_config,
+    override,
+    parse_config,
+    presets,
+    to_toml,
+)
+from bnnedge.soft.terms import TERMS
 
 
 @pytest.mark.parametrize("name", presets())
@@ -19,7 +29,7 @@ def test_every_preset_is_valid_and_round_trips(name: str) -> None:
 
 
 def test_the_declared_presets_are_there() -> None:
-    names = "digits-tfc mnist-tfc mnist-sfc mnist-lfc fashion-tfc paper-mnist"
+    names = "digits-tfc mnist-tfc mnist-tfc-compact mnist-sfc mnist-lfc fashion-tfc paper-mnist"
     assert set(names.split()) <= presets().keys()
 
 
@@ -36,7 +46,7 @@ def test_overrides_are_typed_like_the_file() -> None:
     ("setting", "message", "hint"),
     [
         ("training.epoch=3", "no setting training.epoch", "training.epochs"),
-        ("epochs=3", "no setting epochs", "known here: name, data, net, training"),
+        ("epochs=3", "no setting epochs", "known here: name, data, net, training, complexity"),
         ("training.epochs=0", "training.epochs = 0 is not valid", "1 or more"),
         ("training.epochs=2.5", "training.epochs = 2.5 is not valid", "whole number"),
         ("training.epochs=true", "training.epochs = True", "whole number"),
@@ -54,6 +64,16 @@ def test_overrides_are_typed_like_the_file() -> None:
         ("training.shift=-1", "shift = -1", "0 to 64 pixels"),
         ("training.precision=float16", "precision = 'float16'", "'bfloat16'"),
         ("training.teacher=''", "training.teacher = ''", "a checkpoint"),
+        ("net.conv=[{pool=2}]", "net.conv[0].channels is missing", "set it"),
+        ("complexity.weight=1", "complexity.term is missing", "leave out the whole of complexity"),
+        ("complexity.term=none", "complexity.term = 'none'", "'hardware'"),
+        ("complexity={term='bdm',weight=-1}", "complexity.weight = -1.0", "0 to 1,000,000"),
+        ("complexity={term='bdm',weight=0,target=0.5}", "complexity.weight = 0.0", "there is a target"),
+        ("complexity={term='bdm',target=1}", "complexity.target = 1.0", "below 1"),
+        ("complexity={term='bdm',start=0.6}", "complexity.start = 0.6", "not after full"),
+        ("complexity={term='bdm',full=1.1}", "complexity.full = 1.1", "a share"),
+        ("complexity={term='bdm',every=0}", "complexity.every = 0", "1 to 10,000 steps"),
+        ("complexity={term='bdm',sample=0}", "complexity.sample = 0.0", "a share above 0"),
         ("net.norm_momentum=0", "norm_momentum = 0.0", "a share above 0"),
         ("training.learning_rate=nan", "learning_rate", "0 to 10"),
         ("net.hidden=64", "net.hidden = 64", "a list"),
@@ -88,3 +108,19 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     broken.write_text("[training]\nepochs = '3'\n")
     with pytest.raises(ConfigError, match=r"config\.toml: training\.epochs = '3' is not valid"):
         load_config(tmp_path)
+
+
+def test_complexity_is_no_part_of_a_configuration_that_does_not_ask_for_it() -> None:
+    assert "complexity" not in to_toml(Config())
+    asked = override(Config(), ["complexity.term=bdm", "complexity.target=0.5"])
+    assert asked.complexity == ComplexityConfig("bdm", target=0.5)
+    assert parse_config(to_toml(asked), "text") == asked
+
+
+def test_the_terms_that_may_be_named_are_those_that_there_are() -> None:
+    assert set(get_args(get_type_hints(ComplexityConfig)["term"])) == set(TERMS)
+
+
+def test_complexity_needs_limits_of_the_latent_weights() -> None:
+    with pytest.raises(ConfigError, match=r"training\.weight_limit = 0\.0"):
+        override(Config(), ["complexity.term=bdm", "training.weight_limit=0"])

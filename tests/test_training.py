@@ -19,7 +19,7 @@ from bnnedge.importers.brevitas import pack
 from bnnedge.nets.inputs import first_encoding
 from bnnedge.packed.file import load_packed
 from bnnedge.packed.infer import trace
-from bnnedge.runs.config import Config, ConvConfig, NetConfig, load_config, override, presets
+from bnnedge.runs.config import BankConfig, Config, ConvConfig, NetConfig, load_config, override, presets
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.training.loop import train
 from tests.trained import hidden_norms, trained
@@ -55,6 +55,7 @@ NETS = [
         conv=(ConvConfig(12, padding=1), ConvConfig(20, pool=2), ConvConfig(66, kernel=2)), hidden=(16,)
     ),
     NetConfig(conv=(ConvConfig(8, stride=2), ConvConfig(9)), hidden=(), input="integer", head="batchnorm"),
+    NetConfig(hidden=(24, 12), banks=(BankConfig(4, 8), BankConfig(2, 6, complement=False))),
 ]
 
 

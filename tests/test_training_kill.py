@@ -34,6 +34,8 @@ SETTINGS = (
     "net.input_levels=learned",
     "net.input_dither=2",
     "net.dropout=0.1",
+    "complexity.term=tree",
+    "complexity.target=0.9",
 )
 KILLS = 4
 

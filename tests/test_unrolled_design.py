@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,7 +24,7 @@ from bnnedge.packed.fold import Thresholds
 from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
-from tests.networks import packed_models, random_conv_model, random_inputs, random_model
+from tests.networks import Kind, packed_models, random_conv_model, random_inputs, random_model
 
 BENCH = """module bench;
   reg clk = 0, rst = 1, in_valid = 0;
@@ -115,23 +116,39 @@ def test_whole_numbers_and_a_head_of_its_own_for_each_class() -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(packed_models(max_width=40), st.sampled_from(["cheapest", "shallow", "plain"]))
-def test_random_networks_of_every_encoding(model: PackedModel, style: str) -> None:
+@given(packed_models(max_width=40), st.sampled_from(["cheapest", "plain"]) | st.integers(20, 32))
+def test_random_networks_of_every_encoding(model: PackedModel, style: str | int) -> None:
+    max_depth = style if isinstance(style, int) else None
     try:
-        design = generate(model, max_depth=26 if style == "shallow" else None, plain=style == "plain")
-    except UnsupportedError:
-        lattice = model.lattices[-1]
-        ranks = (2 * lattice.bound // lattice.step + 1) * model.classes
-        assert model.needs_head
-        assert ranks > MOST_RANKS
+        design = generate(model, max_depth=max_depth, plain=style == "plain")
+    except UnsupportedError as refusal:
+        error = refusal
+    else:
+        check(model, design, random_inputs(model, 12))
         return
-    check(model, design, random_inputs(model, 12))
+    if max_depth is not None and "cannot be built with" in error.message:
+        assert least_depth(error) > max_depth
+        return
+    lattice = model.lattices[-1]
+    ranks = (2 * lattice.bound // lattice.step + 1) * model.classes
+    assert model.needs_head
+    assert ranks > MOST_RANKS
 
 
-def degenerate(weights: NDArray[np.bool_], thresholds: list[int]) -> PackedModel:
-    """A random network with a first layer of these weights and thresholds."""
+def least_depth(error: UnsupportedError) -> int:
+    """The depth that an error says a layer can be built with, which may be deeper than was asked for."""
+    found = re.search(r"the least is (\d+)", error.hint or "")
+    assert found is not None
+    return int(found[1])
+
+
+def degenerate(
+    weights: NDArray[np.bool_], thresholds: list[int], kind: Kind = "bipolar", maximum: int = 1
+) -> PackedModel:
+    """A random network with a first layer of these weights and thresholds; a thermometer has two bits."""
     outputs, inputs = weights.shape
-    model = random_model(1, (inputs, outputs, 3), maximum=1)
+    features = inputs // 2 if kind == "thermometer" else inputs
+    model = random_model(1, (features, outputs, 3), kind=kind, maximum=maximum, bits=2)
     values = Thresholds(np.array(thresholds, np.int32), np.ones(outputs, np.int8))
     first = PackedLayer("fc1", PackedMatrix.from_bits(weights), values)
     return PackedModel(model.encoding, (first, *model.layers[1:]), model.head)
@@ -149,10 +166,24 @@ def degenerate(weights: NDArray[np.bool_], thresholds: list[int]) -> PackedModel
         pytest.param(np.ones((5, 7)), [-7, -5, 1, 7, 9], id="equal-weights"),
     ],
 )
-@pytest.mark.parametrize("plain", [False, True])
-def test_degenerate_layers(weights: NDArray[np.float64], thresholds: list[int], plain: bool) -> None:
+@pytest.mark.parametrize("options", [{}, {"plain": True}, {"max_depth": 8}])
+def test_degenerate_layers(
+    weights: NDArray[np.float64], thresholds: list[int], options: dict[str, int]
+) -> None:
     model = degenerate(weights > 0, thresholds)
-    check(model, generate(model, plain=plain), random_inputs(model, 30))
+    check(model, generate(model, **options), random_inputs(model, 30))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "maximum"), [("thermometer", 255), ("integer", 1), ("integer", 5)])
+@pytest.mark.parametrize("options", [{}, {"plain": True}, {"max_depth": 9}])
+def test_neurons_that_say_the_same_the_opposite_or_nothing_new(
+    kind: Kind, maximum: int, options: dict[str, int]
+) -> None:
+    row = np.arange(8) % 3 == 0
+    weights = np.stack([row, row, ~row, ~row, np.ones(8, bool), ~row])
+    # Twice the same, the opposite by weights and bound, twice another bound, and two that never change.
+    model = degenerate(weights, [1, 1, 0, 2, -100, 100], kind, maximum)
+    check(model, generate(model, **options), random_inputs(model, 30))  # type: ignore[arg-type]
 
 
 def test_generation_is_deterministic_and_says_what_it_made() -> None:
@@ -163,7 +194,6 @@ def test_generation_is_deterministic_and_says_what_it_made() -> None:
     assert (one.latency, one.interval) == (6, 1)
     text = one.files["layer1_fc1.sv"]
     assert f"sha256 {digest(model)[:16]}" in text
-    assert "bnnedge export digits-tfc --target rtl --style unrolled" in text
     assert "64 neurons of 64 inputs: spanning tree" in text
 
 

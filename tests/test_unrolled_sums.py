@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 
 import bnnedge
 from bnnedge.complexity.spanning import minimum_spanning_tree
-from bnnedge.hardware.unrolled.circuit import Literal
+from bnnedge.hardware.unrolled.circuit import Circuit, Literal
 from bnnedge.hardware.unrolled.groups import group_neurons
-from bnnedge.hardware.unrolled.matrices import Sources, matrix_of
-from bnnedge.hardware.unrolled.modules import at_least
+from bnnedge.hardware.unrolled.layers import best_layer
+from bnnedge.hardware.unrolled.matrices import LayerMatrix, Sources, matrix_of
+from bnnedge.hardware.unrolled.modules import at_least, reaches
 from bnnedge.hardware.unrolled.popcount import Weaver, terms_of
 from bnnedge.hardware.unrolled.trees import Tree, spanning_tree
 from bnnedge.packed.infer import activations, trace
@@ -67,7 +70,7 @@ def test_hops_bound_the_tree() -> None:
 def test_a_sum_reads_every_bit_once_and_knows_its_range(
     coefficients: dict[int, int], chain: int, serial: bool
 ) -> None:
-    weaver = Weaver(chain=chain, serial=serial)
+    weaver = Weaver(Circuit(20), chain, serial)
     number = weaver.sum("sum", terms_of(coefficients, 1))
     read = " ".join(weaver.circuit.statements).count("x[")
     assert read == sum(abs(value).bit_count() for value in coefficients.values())
@@ -76,7 +79,7 @@ def test_a_sum_reads_every_bit_once_and_knows_its_range(
 
 
 def test_six_bits_cost_three_tables() -> None:
-    weaver = Weaver()
+    weaver = Weaver(Circuit(20))
     bits = [Literal(position, False) for position in range(18)]
     number = weaver.sum("sum", {0: bits})
     assert (weaver.circuit.luts, number.width, number.level) == (9, 5, 3)
@@ -105,11 +108,44 @@ def test_matrices_compute_what_the_model_computes(model: bnnedge.PackedModel) ->
             sources, maximum = matrix.sources(), None
 
 
+def value_of(expression: str, names: list[str], number: int) -> bool:
+    bits = {name: number >> place & 1 for place, name in enumerate(names)}
+    text = expression.replace("1'b", "").replace("~", "1^")
+    return bool(eval(text, {}, bits))  # noqa: S307 (our own text of bits, &, | and ~)
+
+
 @pytest.mark.parametrize("width", [1, 3, 5])
 def test_comparisons_with_every_constant(width: int) -> None:
     names = [f"bit{place}" for place in range(width)]
     for least in range(-1, (1 << width) + 2):
-        text = at_least(names, least).replace("1'b", "")
+        text = at_least(names, least)
         for value in range(1 << width):
-            bits = {name: value >> place & 1 for place, name in enumerate(names)}
-            assert eval(text, {}, bits) == (value >= least)  # noqa: S307 (our own text of bits, & and |)
+            assert value_of(text, names, value) == (value >= least)
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_comparisons_of_every_range_by_its_remainders(width: int) -> None:
+    names, size = [f"bit{place}" for place in range(width)], 1 << width
+    for least in range(-size, size + 1):
+        for most in range(least + 1, least + size):
+            for bound in range(least + 1, most + 1):
+                text = reaches(names, least, bound, most)
+                for value in range(least, most + 1):
+                    assert value_of(text, names, value % size) == (value >= bound)
+
+
+def test_sums_are_no_wider_than_their_values_need() -> None:
+    rows = signs(3, 40, 31)
+    matrix = LayerMatrix(rows, 2, np.zeros(40, np.int64), 1, np.zeros(40, np.int64))
+    assert matrix.sum_bits == 5
+    for way in (best_layer("fc1", matrix, None), best_layer("fc1", matrix, 12)):
+        assert max(number.width for number, _ in way.sums) == 5
+
+
+def test_a_carry_is_no_complement_where_an_input_is_left() -> None:
+    weaver = Weaver(Circuit(20))
+    start = weaver.sum("start", {0: [Literal(position, False) for position in range(6)]})
+    weaver.sum("sum", {0: [Literal(position, position % 2 == 0) for position in range(24)]}, start)
+    carries = re.findall(r"\.carry\((\S+?)\)", " ".join(weaver.circuit.statements))
+    assert len(carries) == 4
+    assert not any(carry.startswith("~") for carry in carries)

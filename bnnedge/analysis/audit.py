@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bnnedge.analysis.cost import Costs
 from bnnedge.analysis.findings import Finding, find, find_in_weights
 from bnnedge.analysis.measures import BLOCKS, Counted, Measures, count, without_nan
 from bnnedge.complexity.catalogue import MEASURES
@@ -69,6 +70,7 @@ class Audit:
         layers: in model order.
         total: over all bits; blocks of all layers pooled in one histogram.
         findings: what an engineer can act on.
+        costs: of the layers in hardware, where they were asked for.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Audit:
     layers: tuple[LayerAudit, ...]
     total: Measures
     findings: tuple[Finding, ...]
+    costs: Costs | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is NaN here is null there, with its reason beside it."""
@@ -93,7 +96,7 @@ class Audit:
             "layers": [_plain_layer(layer) for layer in self.layers],
             "total": self.total.to_dict(),
             "findings": [asdict(finding) for finding in self.findings],
-        }
+        } | ({} if self.costs is None else {"costs": asdict(self.costs)})
 
     def to_json(self) -> str:
         """The audit as ``bnnedge audit --json`` prints it, one line."""

@@ -16,8 +16,10 @@ __all__ = ["main"]
 # so that `bnnedge --help` imports none of them.
 _VERBS = {
     "train": "Train a 1-bit network into a run directory.",
+    "sweep": "Train a family of networks over settings and seeds, interrupted or not, into one table.",
     "audit": "Measure the complexity of a checkpoint's weight bits, layer by layer.",
     "compare": "Show which bits flipped between checkpoints, and what became simpler.",
+    "llc": "Estimate the discrete local learning coefficient of deployed bits, or say why not.",
     "data": "List the data sets that are known, and fetch them into the cache.",
     "budget": "Say whether a network fits a board, before any training: LUT, BRAM, cycles, frames/s.",
     "export": "Write ONNX, QONNX, FINN graphs or a PYNQ build folder, each verified bit for bit.",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from bnnedge.analysis.audit import Audit, audit
+from bnnedge.analysis.cost import Cost, Costs
 from bnnedge.cli.options import data_option, newest_or, runs_option, spaced, test_inputs
-from bnnedge.errors import GateError, UnsupportedError
+from bnnedge.errors import ConfigError, GateError, UnsupportedError
 from bnnedge.importers import load_weights
+from bnnedge.packed.model import PackedModel
 from bnnedge.packed.weights import WeightSet
 from bnnedge.report.table import Table
-from bnnedge.report.views import audit_table, audits_table, details_table, findings_table
+from bnnedge.report.views import audit_table, audits_table, costs_table, details_table, findings_table
 from bnnedge.runs.directory import RunDirectory
 
 CURVE_POINTS = 100  # checkpoints of a run that a page's curves are drawn through
@@ -26,6 +29,12 @@ CURVE_POINTS = 100  # checkpoints of a run that a page's curves are drawn throug
 @click.option("--markdown", "form", flag_value="markdown", help="Tables in Markdown.")
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write one self-contained page."
+)
+@click.option("--cost", is_flag=True, help="Also what each layer costs in hardware, beside its complexity.")
+@click.option(
+    "--synth",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With these LUTs, of bnnedge synth --json; includes --cost.",
 )
 @click.option("--details", is_flag=True, help="Print every further measure, too.")
 @click.option(
@@ -55,6 +64,8 @@ def command(
     checkpoints: tuple[str, ...],
     form: str | None,
     html: Path | None,
+    cost: bool,
+    synth: Path | None,
     details: bool,
     nulls: int,
     seed: int,
@@ -76,8 +87,8 @@ def command(
 
     parsed = [parse_gate(gate) for gate in gates]
     sources = checkpoints or (str(newest_or(None, runs)),)
-    if (html or fix) and len(sources) > 1:
-        raise click.UsageError("--html and --fix take one checkpoint")
+    if (html or fix or synth) and len(sources) > 1:
+        raise click.UsageError("--html, --fix and --synth take one checkpoint")
     files = [load_weights(source) for source in sources]
     audits = [
         audit(
@@ -91,6 +102,11 @@ def command(
         )
         for weights in files
     ]
+    if cost or synth is not None:
+        audits = [
+            replace(result, costs=_costs(weights, synth))
+            for result, weights in zip(audits, files, strict=True)
+        ]
     _print(audits, form, details)
     if html is not None:
         _write_page(html, audits[0], files[0], Path(sources[0]))
@@ -109,10 +125,62 @@ def _print(audits: list[Audit], form: str | None, details: bool) -> None:
     else:
         tables: list[Table] = []
         for result in audits:
-            tables += [audit_table(result), findings_table(result)]
+            tables += [audit_table(result)]
+            tables += [] if result.costs is None else [costs_table(result, result.costs)]
+            tables += [findings_table(result)]
             tables += [details_table(result)] if details else []
         shown = [f"## {t.title}\n\n{t.markdown()}" if form == "markdown" else str(t) for t in tables]
         click.echo("\n\n".join(shown))
+
+
+def _costs(weights: WeightSet, synth: Path | None) -> Costs:
+    """What the layers cost, as far as the hardware is to be had; notes say how far."""
+    from bnnedge.hardware.costs import synthesised_luts, unrolled_luts, weight_memories
+
+    model = _whole(weights, "to make hardware of")
+    notes = [
+        "Weight memory of a folded engine at the default pace; LUTs of unrolled sums, estimated for xc7 "
+        "without synthesis, thresholds aside."
+    ]
+    wires: dict[str, int] = {}
+    memories: dict[str, tuple[int, int]] = {}
+    try:
+        wires = unrolled_luts(model)
+    except UnsupportedError as error:
+        notes.append(f"Not to be had unrolled: {error.message}.")
+    try:
+        memories = weight_memories(model)
+    except (ConfigError, UnsupportedError) as error:
+        notes.append(f"Not to be had folded: {error.message}.")
+    counted: dict[str, int] = {}
+    if synth is not None:
+        counted, family = synthesised_luts(synth, model)
+        notes.append(f"Synthesised for {family}: {synth}.")
+    layers = {
+        layer.name: Cost(
+            wires.get(layer.name),
+            plain,
+            smallest,
+            counted.get(layer.name),
+        )
+        for layer in model.layers
+        for plain, smallest in [memories.get(layer.name, (None, None))]
+    }
+    return Costs(layers, tuple(notes))
+
+
+def _whole(weights: WeightSet, purpose: str) -> PackedModel:
+    """The network in a file.
+
+    Raises:
+        UnsupportedError: it holds weights alone.
+    """
+    if weights.model is None:
+        raise UnsupportedError(
+            f"{weights.name} holds weights, but no whole network {purpose}",
+            "name a checkpoint of bnnedge train",
+        )
+    return weights.model
 
 
 def _write_page(path: Path, result: Audit, weights: WeightSet, source: Path) -> None:
@@ -135,13 +203,9 @@ def _write_fixed(path: Path, weights: WeightSet, data: Path | None) -> None:
     from bnnedge.analysis.fix import fix, prove_equivalent
     from bnnedge.packed.file import save_packed
 
-    if weights.model is None:
-        raise UnsupportedError(
-            f"{weights.name} holds weights, but no whole network to rewrite",
-            "fix a checkpoint of bnnedge train",
-        )
-    result = fix(weights.model)
-    prove_equivalent(weights.model, result.model, test_inputs(weights.model, data))
+    model = _whole(weights, "to rewrite")
+    result = fix(model)
+    prove_equivalent(model, result.model, test_inputs(model, data))
     save_packed(result.model, path)
     click.echo(
         f"fixed: {path}, {len(result.applied)} findings applied, "

@@ -45,6 +45,16 @@ from bnnedge.report.digest import card_sections
     type=click.Choice(STYLES),
     help="For rtl: folded, an engine a layer, or unrolled, every weight a wire; default: folded.",
 )
+@click.option(
+    "--max-depth",
+    type=click.IntRange(min=1),
+    help="For rtl, unrolled: adders that may follow one another in a layer; default: as is cheapest.",
+)
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="For rtl, unrolled: share nothing between neurons, as a baseline to compare with.",
+)
 @click.option("--lut-budget", type=click.IntRange(min=1), help="For pynq: LUTs that the design may take.")
 @click.option(
     "--check-with-finn",
@@ -73,6 +83,8 @@ def command(
     finn: str | None,
     fps: int | None,
     style: str | None,
+    max_depth: int | None,
+    plain: bool,
     lut_budget: int | None,
     check_with_finn: bool,
     finn_python: Path | None,
@@ -109,6 +121,8 @@ def command(
         fps=fps,
         lut_budget=lut_budget,
         style=style,
+        max_depth=max_depth,
+        plain=plain,
         form=Form(label, xnor),
         finn_python=find_finn(finn_python) if check_with_finn or finn_python else None,
         about=card_sections(model, dataset.name, inputs, labels) if target == "pynq" else None,

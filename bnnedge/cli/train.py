@@ -155,8 +155,11 @@ def _progress(config: Config) -> Iterator[Callable[[dict[str, Any]], None]]:
 
 def _figures(record: dict[str, Any]) -> str:
     bdm = record["bdm"]["all"]
+    charged = ""
+    if "complexity_loss" in record:
+        charged = f"complexity {record['complexity_loss']:.4f} (at {record['complexity_share']:.1%})  "
     return (
-        f"loss {record['train_loss']:.4f}  train {record['train_accuracy']:.2%}  "
+        f"loss {record['train_loss']:.4f}  {charged}train {record['train_accuracy']:.2%}  "
         f"validation {record['validation_accuracy']:.2%}  "
         f"BDM {'–' if bdm is None else format(bdm, ',.0f')} bits  {record['seconds']:.2f} s"
     )

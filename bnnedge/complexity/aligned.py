@@ -23,14 +23,23 @@ from bnnedge.complexity.measure import Measure, Shared
 from bnnedge.errors import ConfigError
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["GROUPS", "MEASURES", "aligned_entropy", "aligned_patterns", "pattern_multiplicities"]
+__all__ = [
+    "GROUPS",
+    "MEASURES",
+    "aligned_entropy",
+    "aligned_patterns",
+    "distinct_patterns",
+    "pattern_multiplicities",
+]
 
-GROUPS = (6, 8, 16)
+GROUPS = (6, 8, 16, 32, 64)
+NESTED = (8, 16, 32, 64)
 
-Codes = NDArray[np.uint8] | NDArray[np.uint16]
+Codes = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.uint64]
 
-# 48 columns are whole bytes and whole groups of 6, of 8 and of 16.
-_UNIT_BYTES = 6
+# 192 columns are whole bytes and whole groups of every width.
+_UNIT_BYTES = 24
+_SHOWN = (6, 8, 16)
 _STRIP_BYTES = 1 << 20
 
 
@@ -39,7 +48,7 @@ def aligned_patterns(matrix: PackedMatrix, group: int = 6) -> float:
 
     Args:
         matrix: (neurons, inputs) bits.
-        group: inputs in a group: 6, 8 or 16.
+        group: inputs in a group, one of ``GROUPS``.
 
     Returns:
         Patterns, at most ``min(neurons, 2**(group − 1))`` a group; NaN for a matrix without bits.
@@ -61,7 +70,7 @@ def aligned_entropy(matrix: PackedMatrix, group: int = 6) -> float:
 
     Args:
         matrix: (neurons, inputs) bits.
-        group: inputs in a group: 6, 8 or 16.
+        group: inputs in a group, one of ``GROUPS``.
 
     Returns:
         Bits a pattern, at most ``log2(neurons)`` and ``group − 1``; NaN without inputs, or for fewer than two
@@ -75,6 +84,20 @@ def aligned_entropy(matrix: PackedMatrix, group: int = 6) -> float:
     0.918296
     """
     return _entropy(pattern_multiplicities(matrix, group))
+
+
+def distinct_patterns(matrix: PackedMatrix) -> float:
+    """Aligned patterns of groups of 8 inputs, of pairs of those, and so on up to 64, all together.
+
+    They are the partial sums of neurons that add up their inputs in pairs and share what is the same.
+
+    Returns:
+        Patterns; NaN for a matrix without bits.
+
+    >>> distinct_patterns(PackedMatrix.from_signs([[1] * 16, [-1] * 16, [1] * 8 + [-1] * 8]))
+    8.0
+    """
+    return sum(aligned_patterns(matrix, group) for group in NESTED)
 
 
 def _patterns(multiplicities: NDArray[np.int64]) -> float:
@@ -96,7 +119,7 @@ def pattern_multiplicities(matrix: PackedMatrix, group: int) -> NDArray[np.int64
 
     Args:
         matrix: (neurons, inputs) bits.
-        group: inputs in a group: 6, 8 or 16.
+        group: inputs in a group, one of ``GROUPS``.
 
     Returns:
         (neurons + 1,) int64; the first, of patterns that do not occur, is 0.
@@ -120,7 +143,7 @@ def pattern_multiplicities(matrix: PackedMatrix, group: int) -> NDArray[np.int64
 
 def _strips(matrix: PackedMatrix, group: int) -> Iterator[Codes]:
     """(groups, neurons) codes, of a pattern and its complement the smaller, a strip of columns at a time."""
-    encode = {6: _sixes, 8: _eights, 16: _sixteens}[group]
+    encode = _sixes if group == 6 else partial(_whole_bytes, group=group)
     width = _UNIT_BYTES * max(1, _STRIP_BYTES // (_UNIT_BYTES * matrix.rows))
     for byte in range(0, -(-matrix.columns // 8), width):
         columns = min(8 * width, matrix.columns - 8 * byte)
@@ -147,15 +170,12 @@ def _sixes(strip: NDArray[np.uint8]) -> Codes:
     return codes.reshape(-1, len(strip))
 
 
-def _eights(strip: NDArray[np.uint8]) -> Codes:
-    return strip.T.copy()
+def _whole_bytes(strip: NDArray[np.uint8], group: int) -> Codes:
+    codes: Codes = np.ascontiguousarray(strip).view(f">u{group // 8}").T.astype(f"u{group // 8}", order="C")
+    return codes
 
 
-def _sixteens(strip: NDArray[np.uint8]) -> Codes:
-    return np.ascontiguousarray(strip).view(">u2").T.astype(np.uint16, order="C")
-
-
-_MULTIPLICITIES = {group: partial(pattern_multiplicities, group=group) for group in GROUPS}
+_MULTIPLICITIES = {group: partial(pattern_multiplicities, group=group) for group in _SHOWN}
 
 
 def _measure(
@@ -178,7 +198,7 @@ def _measure(
             shared=Shared(_MULTIPLICITIES[group], of_multiplicities),
             format=",.0f" if unit == "patterns" else ",.3f",
         )
-        for group in GROUPS
+        for group in _SHOWN
     )
 
 
@@ -198,5 +218,14 @@ MEASURES = (
         "Entropy of\npatterns of {}",
         "bits a pattern",
         "small: neurons share patterns over {} neighbouring inputs, and so LUTs, in unrolled designs",
+    ),
+    Measure(
+        key="distinct_patterns",
+        header="Patterns\nof 8 to 64",
+        unit="patterns",
+        cost="streaming",
+        meaning="patterns over 8, 16, 32, 64 neighbouring inputs: sums to build where inputs add up in pairs",
+        of=distinct_patterns,
+        format=",.0f",
     ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bnnedge.complexity import (
     aligned,
     compressors,
+    dictionary,
+    hardware_cost,
     lz76,
     neighbours,
     rank,
@@ -22,11 +24,13 @@ MEASURES: tuple[Measure, ...] = (
     *tiled.MEASURES,
     *strings.MEASURES,
     *small_blocks.MEASURES,
+    *dictionary.MEASURES,
     *neighbours.MEASURES,
     *compressors.MEASURES,
     *lz76.MEASURES,
     *rank.MEASURES,
     *aligned.MEASURES,
     *spanning.MEASURES,
+    *hardware_cost.MEASURES,
     *seriation.MEASURES,
 )

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnedge.complexity.measure import Measure
+from bnnedge.complexity.measure import Measure, Shared
 from bnnedge.complexity.transpose import transpose
 from bnnedge.packed.bits import Words
 from bnnedge.packed.matrix import PackedMatrix
 
 __all__ = [
     "MEASURES",
+    "NeuronTree",
     "SpanningTree",
     "minimum_spanning_tree",
+    "neuron_tree",
     "spanning_tree_inputs",
     "spanning_tree_neurons",
 ]
@@ -111,14 +114,29 @@ def _tree_of_large(matrix: PackedMatrix) -> SpanningTree:
     return SpanningTree(parents, complemented, weight)
 
 
+class NeuronTree(NamedTuple):
+    """The weight of a layer's spanning tree, and of how many neurons and inputs it is."""
+
+    weight: int
+    neurons: int
+    inputs: int
+
+
+def neuron_tree(matrix: PackedMatrix) -> NeuronTree:
+    """What measures read off the minimum spanning tree between neurons."""
+    return NeuronTree(minimum_spanning_tree(matrix).weight, matrix.rows, matrix.columns)
+
+
 def spanning_tree_neurons(matrix: PackedMatrix) -> float:
     """Weight of the minimum spanning tree between neurons, in bits; NaN for fewer than two, or no inputs.
 
     Up to complement, reordering or complementing neurons, or inputs in all neurons, does not change it.
     """
-    if matrix.rows < 2 or not matrix.columns:
-        return math.nan
-    return float(minimum_spanning_tree(matrix).weight)
+    return _weight(neuron_tree(matrix))
+
+
+def _weight(tree: NeuronTree) -> float:
+    return float(tree.weight) if tree.neurons > 1 and tree.inputs else math.nan
 
 
 def spanning_tree_inputs(matrix: PackedMatrix) -> float:
@@ -146,6 +164,7 @@ MEASURES = (
         meaning="weights in which neurons differ from their nearest others: corrections, in unrolled designs",
         of=spanning_tree_neurons,
         format=",.0f",
+        shared=Shared(neuron_tree, _weight),
     ),
     Measure(
         key="spanning_tree_inputs_bits",

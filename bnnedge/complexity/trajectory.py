@@ -1,34 +1,33 @@
 """Complexity at every step of training, from which bits flip between one step and the next.
 
 A step of training flips a few hundred bits of a network at most, so nearly all blocks are those of the step
-before. A batch of steps is gone through at once: the blocks that changed at any of them are found, put in
-order of their codes, and each code's count followed through the steps. The measures are those of a full count
-at each step; what they cost follows the number of flips and, with a small factor, of words.
+before. A batch of steps is gone through at once: the flips are found, put in order of their blocks, and each
+block's code followed through the steps, then each code's count. The measures are those of a full count at
+each step; what they cost follows the number of flips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.complexity.flips import Flips, flips_between
 from bnnedge.complexity.histogram import block_histogram
-from bnnedge.complexity.pairs import bits_in_blocks, codes_that_moved, pairs_of
-from bnnedge.complexity.tally import Tally
+from bnnedge.complexity.tally import Tally, first_of_runs
 from bnnedge.errors import DataError
-from bnnedge.packed.bits import Words
 from bnnedge.packed.matrix import PackedMatrix
 
-__all__ = ["Course", "Trajectory"]
+__all__ = ["MOST_STEPS", "Course", "Trajectory"]
 
-# Words to work on at a time, of all layers and several steps together.
-_SLICE_WORDS = 1 << 17
-_MOST_STEPS = 1 << 12
+# A code and a step are to fit one short number.
+MOST_STEPS = 1 << 15
 
+Bits = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
@@ -53,9 +52,13 @@ class Course:
 class Trajectory:
     """Layers that change together: 4x4 blocks, boundary ``ignore``, of each and of all pooled.
 
+    >>> from bnnedge.complexity.flips import FlipRecorder
     >>> trajectory = Trajectory([PackedMatrix.from_bits(np.zeros((8, 8), dtype=bool))])
-    >>> steps = np.stack([PackedMatrix.from_bits(np.eye(8, k=k, dtype=bool)).words for k in (0, 1)])
-    >>> layer, pooled = trajectory.extend([steps])
+    >>> recorder = FlipRecorder(np.zeros(64, dtype=bool))
+    >>> for k in (0, 1):
+    ...     recorder.state[:] = np.eye(8, k=k).reshape(-1)
+    ...     recorder.note()
+    >>> layer, pooled = trajectory.follow(recorder.taken())
     >>> layer.block_entropy, layer.flips, layer.changed_blocks
     (array([1. , 1.5]), array([ 8, 15]), array([2, 3]))
     """
@@ -67,33 +70,51 @@ class Trajectory:
             matrices: one for each layer, at least one.
         """
         histograms = [block_histogram(matrix) for matrix in matrices]
-        self._layers = [_Layer(matrix) for matrix in matrices]
         self._tallies = [Tally(histogram) for histogram in (*histograms, reduce(add, histograms))]
-        self._words = sum(matrix.words.size for matrix in matrices)
+        self._places = _Places(matrices)
+        self._codes = np.concatenate([_codes_of(matrix) for matrix in matrices])
 
-    def extend(self, snapshots: Sequence[Words]) -> list[Course]:
+    def follow(self, states: Sequence[NDArray[np.uint8]]) -> list[Course]:
+        """Go on through states that a :class:`~bnnedge.complexity.flips.FlipRecorder` kept.
+
+        Args:
+            states: of all layers, one after the other, row by row; two or more.
+
+        Returns:
+            The course of each layer over the steps between, and last that of all their blocks pooled.
+
+        Raises:
+            DataError: flips in bits that are in no layer, or more than 32,768 steps.
+        """
+        parts = [self.extend(flips) for flips in flips_between(states)]
+        return [
+            Course(
+                *(np.concatenate([getattr(part, field.name) for part in of_one]) for field in fields(Course))
+            )
+            for of_one in zip(*parts, strict=True)
+        ]
+
+    def extend(self, flips: Flips) -> list[Course]:
         """Go on by some steps.
 
         Args:
-            snapshots: for each layer (steps, rows, words a row) uint64, its matrix's words after each step.
+            flips: of all layers, one after the other, row by row.
 
         Returns:
             The course of each layer over these steps, and last that of all their blocks pooled.
 
         Raises:
-            DataError: numbers of layers or of steps, or shapes, do not fit; or padding bits are set.
+            DataError: bits that are in no layer, or more than 32,768 steps.
         """
-        steps = self._steps(snapshots)
-        courses = [
-            Course(np.zeros(steps), np.zeros(steps), *np.zeros((2, steps), dtype=np.int64))
-            for _ in self._tallies
-        ]
+        step, place = flips.step, flips.place
+        if flips.steps > MOST_STEPS or (place.size and place.max() >= self._places.bits):
+            raise DataError(
+                f"cannot follow layers of {self._places.bits} bits through {flips.steps} steps with flips "
+                f"up to bit {place.max(initial=0)}",
+                f"at most {MOST_STEPS} steps at once, and no bits but those of the layers",
+            )
         started = [(tally.bdm, tally.block_entropy) for tally in self._tallies]
-        chunk = min(_MOST_STEPS, max(1, _SLICE_WORDS // max(1, self._words)))
-        for start in range(0, steps, chunk):
-            some = [words[start : start + chunk] for words in snapshots]
-            for changes in self._changes(some):
-                self._follow(changes, start, min(chunk, steps - start), courses)
+        courses = list(self._followed(flips.steps, step, place))
         for course, (bdm, block_entropy) in zip(courses, started, strict=True):
             np.cumsum(course.bdm, out=course.bdm)
             np.cumsum(course.block_entropy, out=course.block_entropy)
@@ -101,112 +122,86 @@ class Trajectory:
             course.block_entropy[:] += block_entropy
         return courses
 
-    def _steps(self, snapshots: Sequence[Words]) -> int:
-        """How many steps the snapshots go on by."""
-        if len(snapshots) != len(self._layers):
-            raise DataError(
-                f"cannot follow {len(self._layers)} layers with snapshots of {len(snapshots)}",
-                "give one array of snapshots for each layer",
-            )
-        for layer, words in zip(self._layers, snapshots, strict=True):
-            layer.check(words)
-        if len({len(words) for words in snapshots}) > 1:
-            raise DataError(
-                f"the layers have {', '.join(str(len(words)) for words in snapshots)} snapshots",
-                "give as many snapshots of each layer",
-            )
-        return len(snapshots[0])
+    def _followed(self, steps: int, step: Integers, place: Integers) -> Iterator[Course]:
+        """What every step adds to the measures, layer by layer and pooled."""
+        layer = self._places.layer(place)
+        layers = len(self._tallies) - 1
+        flips = np.bincount(layer * steps + step, minlength=layers * steps).reshape(layers, steps)
+        block, bit, inside = self._places.block(layer, place)
+        changes = self._changes(steps, step[inside], block[inside], bit[inside])
+        ends = np.searchsorted(changes.block, self._places.first_blocks)
+        parts = [slice(*ends[number : number + 2]) for number in range(layers)]
+        for tally, mine, flipped in zip(
+            self._tallies, (*parts, slice(None)), (*flips, flips.sum(axis=0)), strict=True
+        ):
+            when = changes.step[mine]
+            bits, entropies = tally.follow(steps, when, changes.before[mine], changes.after[mine])
+            yield Course(bits, entropies, flipped, np.bincount(when, minlength=steps))
 
-    def _changes(self, snapshots: list[Words]) -> Iterator[list[_Changes]]:
-        """What changes at some steps: of all layers at once, or a slice of a layer at a time of one step.
-
-        Counts of pooled blocks can be followed through several steps only if all that changes is at hand; at
-        a single step it does not matter what changes first.
-        """
-        slices = (
-            changes
-            for number, (layer, words) in enumerate(zip(self._layers, snapshots, strict=True))
-            for changes in layer.changes(number, words)
+    def _changes(self, steps: int, step: Integers, block: Integers, bit: Integers) -> _Changes:
+        """Bits of blocks that flip, each at a step, to blocks that change."""
+        if not block.size:
+            return _Changes(block, step, block, block)
+        width = steps.bit_length()  # a step is told from a block by shifts: dividing takes longer
+        keys = (block << width | step) << 4 | bit
+        keys.sort()
+        flipped: Integers = np.bitwise_xor.accumulate(np.left_shift(1, keys & 15))
+        keys >>= 4
+        last = np.append(first_of_runs(keys)[1:], keys.size) - 1
+        keys = keys.take(last)
+        block, step = keys >> width, keys & (1 << width) - 1
+        # All that has flipped in the blocks so far; what did in those before this one is taken out again.
+        flipped = flipped.take(last)
+        earlier = np.append(0, flipped)[:-1]
+        first = first_of_runs(block)
+        counts = np.diff(first, append=block.size)
+        after: Integers = (
+            np.repeat(self._codes.take(block.take(first)) ^ earlier.take(first), counts) ^ flipped
         )
-        if len(snapshots[0]) > 1:
-            yield list(slices)
-        else:
-            yield from ([changes] for changes in slices)
-
-    def _follow(self, changes: list[_Changes], start: int, steps: int, courses: list[Course]) -> None:
-        step, before, after = (
-            np.concatenate([getattr(one, name) for one in changes]) for name in ("step", "before", "after")
-        )
-        flips = np.sum([one.flips for one in changes], axis=0)
-        pooled = _Changes(len(self._layers), flips, step, before, after)
-        for one in (*changes, pooled):
-            course, tally = courses[one.layer], self._tallies[one.layer]
-            bits, entropies = tally.follow(steps, one.step, one.before, one.after)
-            now = slice(start, start + steps)
-            course.bdm[now] += bits
-            course.block_entropy[now] += entropies
-            course.flips[now] += one.flips
-            course.changed_blocks[now] += np.bincount(one.step, minlength=steps)
+        before = after ^ flipped ^ earlier
+        ends = first + counts - 1
+        self._codes[block.take(ends)] = after.take(ends)
+        return _Changes(block, step, before, after)
 
 
 @dataclass(frozen=True, eq=False)
 class _Changes:
-    """Blocks of a layer that change, each at one of some steps; with the bits that flip at each step."""
+    """Blocks that change, by number and then by step, with their codes before and after."""
 
-    layer: int
-    flips: Integers
-    step: NDArray[np.intp]
-    before: NDArray[np.intp]
-    after: NDArray[np.intp]
+    block: Integers
+    step: Integers
+    before: Integers
+    after: Integers
 
 
-class _Layer:
-    """The words of a layer at the last step, to compare the next one with."""
+class _Places:
+    """Where the bits of several layers are, one layer after the other, and in which blocks."""
 
-    def __init__(self, matrix: PackedMatrix) -> None:
-        self._words, self._columns = matrix.words.copy(), matrix.columns
-        self._in_blocks = bits_in_blocks(matrix.columns)
+    def __init__(self, matrices: Sequence[PackedMatrix]) -> None:
+        shapes = np.array([matrix.shape for matrix in matrices], dtype=np.int64)
+        self._columns = shapes[:, 1]
+        self._first = np.append(0, np.cumsum(np.prod(shapes, axis=1)))
+        self.bits = int(self._first[-1])
+        self._in_blocks = shapes // 4 * 4
+        self.first_blocks = np.append(0, np.cumsum(np.prod(shapes // 4, axis=1)))
+        """(layers + 1,) number of each layer's first block; last, of all blocks."""
 
-    def check(self, words: Words) -> None:
-        """See that these are snapshots of the layer."""
-        if words.ndim != 3 or words.shape[1:] != self._words.shape:
-            rows, width = self._words.shape
-            raise DataError(
-                f"an array of shape {words.shape} holds no snapshots of a layer of {rows} rows",
-                f"expected (steps, {rows}, {width}) words",
-            )
-        steps, rows, width = words.shape
-        PackedMatrix(words.reshape(steps * rows, width), self._columns)  # which checks the rest
+    def layer(self, place: Integers) -> Integers:
+        """The layers of bits."""
+        return np.searchsorted(self._first, place, side="right") - 1
 
-    def changes(self, number: int, words: Words) -> Iterator[_Changes]:
-        """What changes between the last step and these, a slice of rows at a time.
+    def block(self, layer: Integers, place: Integers) -> tuple[Integers, Integers, Bits]:
+        """The blocks of bits, by number, and which bits of their codes they are, where they are in one."""
+        row, column = np.divmod(place - self._first.take(layer), self._columns.take(layer))
+        inside = (row < self._in_blocks[:, 0].take(layer)) & (column < self._in_blocks[:, 1].take(layer))
+        across = (self._columns // 4).take(layer)
+        block = self.first_blocks.take(layer) + (row >> 2) * across + (column >> 2)
+        return block, 15 - ((row & 3) << 2 | column & 3), inside
 
-        Of several steps, which ``extend`` chooses to fit one slice, the first holds all bands of four rows.
-        """
-        rows, width = self._words.shape
-        step = 4 * max(1, _SLICE_WORDS // max(1, 4 * width * len(words)))
-        for row in range(0, max(1, rows), step):
-            last = self._words[row : row + step]
-            stack = np.concatenate([last[None], words[:, row : row + step]])
-            last[:] = stack[-1]
-            yield self._compared(number, stack)
 
-    def _compared(self, number: int, stack: Words) -> _Changes:
-        """The changes from each to the next of (steps + 1, rows, words), which are written over."""
-        flipped = stack[1:] ^ stack[:-1]
-        steps, rows, width = flipped.shape
-        flips = np.bitwise_count(flipped).reshape(steps, -1).sum(axis=1, dtype=np.int64)
-        if self._columns % 4:  # the last 1 to 3 columns are in no block
-            flipped[..., -1:] &= self._in_blocks
-            stack[..., -1:] &= self._in_blocks
-        bands = flipped[:, : rows // 4 * 4].reshape(steps, rows // 4, 4, width)
-        touched = bands[:, :, 0] | bands[:, :, 1] | bands[:, :, 2] | bands[:, :, 3]
-        places = np.flatnonzero(touched.view(np.uint8).astype(bool))
-        step, place = np.divmod(places, max(1, 8 * width * (rows // 4)))
-        band, octet = np.divmod(place, 8 * width)
-        where = 8 * width * (rows * step + 4 * band + np.arange(4)[:, None]) + octet
-        octets = stack.view(np.uint8).reshape(-1)
-        before = pairs_of(octets.take(where))
-        after = pairs_of(octets.take(where + 8 * width * rows))
-        pair, old, new = codes_that_moved(before, after)
-        return _Changes(number, flips, step.take(pair), old, new)
+def _codes_of(matrix: PackedMatrix) -> Integers:
+    """The codes of a matrix's blocks, band by band."""
+    down, across = matrix.rows // 4, matrix.columns // 4
+    bits = matrix.to_bits()[: 4 * down, : 4 * across].reshape(down, 4, across, 4)
+    octets = np.packbits(bits.swapaxes(1, 2).reshape(-1, 16), axis=1)
+    return octets.view(">u2").reshape(-1).astype(np.int64)

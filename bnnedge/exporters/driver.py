@@ -1,4 +1,4 @@
-"""What the driver on the board must know of an accelerator: shapes and datatypes at its two ends.
+"""The driver on the board, and what it must know of an accelerator: shapes and datatypes at its two ends.
 
 The keys of ``io_shape_dict`` are those of the driver that FINN generates. Samples enter as bytes, channels
 last, so packing leaves them as they are; a label leaves in whole bytes, logits in 32-bit floating point.
@@ -6,12 +6,18 @@ last, so packing leaves them as they are; a label leaves in whole bytes, logits 
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 from bnnedge.exporters.graph import image_shape
+from bnnedge.files import write_atomically, writing
 from bnnedge.hardware.boards import Board
 from bnnedge.hardware.folding import Design
 from bnnedge.packed.model import PackedModel
+from bnnedge.share import share
 
-__all__ = ["driver_settings"]
+__all__ = ["board_settings", "driver_settings", "write_driver"]
 
 Shape = tuple[int, ...]
 
@@ -35,11 +41,34 @@ def driver_settings(model: PackedModel, design: Design, board: Board) -> dict[st
             "num_inputs": 1,
             "num_outputs": 1,
         },
+    } | board_settings(model, board)
+
+
+def board_settings(model: PackedModel, board: Board) -> dict[str, object]:
+    """What every driver must know: the clock of the accelerator, its samples and its classes."""
+    return {
         "fclk_mhz": board.clock_mhz,
         "sample_shape": list(image_shape(model)),
         "maximum": model.encoding.maximum,
         "classes": model.classes,
     }
+
+
+def write_driver(folder: Path, source: str, settings: dict[str, object]) -> None:
+    """Write what the board's processor runs: ``driver.py`` with its settings, and ``validate.py``.
+
+    Args:
+        folder: that is there.
+        source: in ``hw/pynq``, the driver of this kind of accelerator.
+        settings: content of ``driver.json``.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_atomically(folder / "driver.json", json.dumps(settings, indent=2) + "\n")
+    for name, script in (("driver.py", source), ("host.py", "host.py"), ("validate.py", "validate.py")):
+        with writing(folder / name):
+            shutil.copyfile(share("hw") / "pynq" / script, folder / name)
 
 
 def _entry(model: PackedModel, design: Design) -> tuple[Shape, Shape]:

@@ -84,6 +84,8 @@ def export(
     finn_python: Path | None = None,
     about: Mapping[str, str] | None = None,
     style: str | None = None,
+    max_depth: int | None = None,
+    plain: bool = False,
     form: Form = AS_USUAL,
 ) -> ExportReport:
     """Write a network for a target, and verify it on every input given before it takes its place.
@@ -105,6 +107,8 @@ def export(
             (see :func:`bnnedge.hardware.finn_plus.find_finn`).
         about: for ``pynq``, further sections of the model card, in Markdown, by their headings.
         style: for ``rtl``, ``folded``, which is meant without one, or ``unrolled``.
+        max_depth: for unrolled ``rtl``, the adders that may follow one another in a layer.
+        plain: for unrolled ``rtl``, whether to write the baseline, which shares nothing between neurons.
         form: for ``onnx``, ``qonnx`` and ``finn``, how the graph is written where there is a choice.
 
     Raises:
@@ -115,7 +119,7 @@ def export(
         VerificationError: what was written computes something else; nothing is left behind.
     """
     wishes = _wishes(target, board, finn, fps, lut_budget, finn_python)
-    written = _style(target, style)
+    written = _style(target, style, max_depth, plain=plain)
     _check_form(target, form)
     _check_expressible(model, target)
     inputs = check_inputs(model.encoding, inputs)
@@ -126,7 +130,16 @@ def export(
         if target == "c":
             _write_c(draft, model, inputs)
         elif written is not None:
-            write_rtl(draft, model, inputs, style=written, board=find_board(board), fps=fps)
+            write_rtl(
+                draft,
+                model,
+                inputs,
+                style=written,
+                board=find_board(board),
+                fps=fps,
+                max_depth=max_depth,
+                plain=plain,
+            )
         else:
             _write_graph(draft, model, target, form)
         estimate = None
@@ -187,11 +200,13 @@ def _wishes(
     return BuildWishes(find_board(board), builder, fps, lut_budget)
 
 
-def _style(target: str, style: str | None) -> Style | None:
+def _style(target: str, style: str | None, max_depth: int | None, *, plain: bool) -> Style | None:
     """Of what style hardware is written, if the target is hardware of our own."""
     if target != "rtl":
-        if style is not None:
-            raise ConfigError(f"target {target} has no style", "only rtl has")
+        asked = {"style": style, "depth to bound": max_depth, "baseline": plain or None}
+        for what, value in asked.items():
+            if value is not None:
+                raise ConfigError(f"target {target} has no {what}", "only rtl has")
         return None
     for known in STYLES:
         if style in (known, None):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bnnedge.exporters.driver import driver_settings
+from bnnedge.exporters.driver import driver_settings, write_driver
 from bnnedge.exporters.vectors import EXPECTED, INPUT, write_vectors
 from bnnedge.files import write_atomically, writing
 from bnnedge.hardware.boards import Board
@@ -22,12 +22,11 @@ from bnnedge.packed.geometry import geometry_of
 from bnnedge.packed.model import PackedModel
 from bnnedge.share import share
 
-__all__ = ["CONFIG", "DRIVER", "FOLDING", "BuildWishes", "build_config", "write_build"]
+__all__ = ["CONFIG", "FOLDING", "BuildWishes", "build_config", "write_build"]
 
 CONFIG = "dataflow_build_config.json"
 FOLDING = "folding_config.json"
-DRIVER = "driver.json"
-SCRIPTS = ("finn/build.py", "pynq/driver.py", "pynq/validate.py")
+BUILDER = "build.py"
 
 # FINN 0.10 simulates the stitched design in Verilator, which cannot run Vivado's own FIFOs: its steps warn of
 # wrong results. The setting is gone from FINN 1.0, which simulates in Vivado, and FINN+ refuses unknown keys.
@@ -97,11 +96,8 @@ def write_build(
     """
     write_vectors(folder, model, inputs)
     save_packed(model, folder / "checkpoint.safetensors")
-    settings = driver_settings(model, design, wishes.board)
     write_atomically(folder / FOLDING, json.dumps(design.folding_config(), indent=2) + "\n")
     write_atomically(folder / CONFIG, json.dumps(build_config(wishes), indent=2, sort_keys=True) + "\n")
-    write_atomically(folder / DRIVER, json.dumps(settings, indent=2) + "\n")
-    for script in SCRIPTS:
-        source = share("hw") / script
-        with writing(folder / source.name):
-            shutil.copyfile(source, folder / source.name)
+    write_driver(folder, "driver.py", driver_settings(model, design, wishes.board))
+    with writing(folder / BUILDER):
+        shutil.copyfile(share("hw") / "finn" / BUILDER, folder / BUILDER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -12,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.errors import FileError
+from bnnedge.exporters.overlay import write_overlay
 from bnnedge.exporters.vectors import SAMPLES
 from bnnedge.files import write_atomically
-from bnnedge.hardware.bench import Style, Watched, bench_files, vectors
-from bnnedge.hardware.boards import Board
+from bnnedge.hardware.bench import BENCH, Style, Watched, bench_files, vectors
+from bnnedge.hardware.boards import DEFAULT_BOARD, Board
 from bnnedge.hardware.folded import Fold
 from bnnedge.hardware.generated import Generated, generate
 from bnnedge.hardware.simulate import simulate
 from bnnedge.hardware.simulators import check_sources
 from bnnedge.hardware.synthesise import synthesis_script
 from bnnedge.hardware.templates import render
+from bnnedge.hardware.wrapper import WRAPPER, bytes_a_beat
 from bnnedge.packed.file import digest, load_packed, save_packed
 from bnnedge.packed.model import PackedModel
 
@@ -30,7 +33,6 @@ __all__ = ["check_rtl", "read_rtl", "write_rtl"]
 DESIGN = "design.json"
 CHECKPOINT = "checkpoint.safetensors"
 FORMAT, SCHEMA = "bnnedge.rtl", 1
-BENCH = ("network_tb.sv", "stream_source.sv", "stream_monitor.sv")
 
 _MODULE = re.compile(r"[a-z][A-Za-z0-9_]*")
 
@@ -43,6 +45,8 @@ def write_rtl(
     style: Style,
     board: Board,
     fps: int | None = None,
+    max_depth: int | None = None,
+    plain: bool = False,
 ) -> None:
     """Fill a folder with the hardware of a network; the same bytes for the same arguments.
 
@@ -53,14 +57,19 @@ def write_rtl(
         style: ``folded`` or ``unrolled``.
         board: that Vivado's script is for, and whose clock turns ``fps`` into clock cycles.
         fps: folded: frames a second to reach, with the least logic.
+        max_depth: unrolled: adders that may follow one another in a layer; None: as is cheapest.
+        plain: unrolled: write the baseline instead, a compressor tree for each neuron by itself.
 
     Raises:
-        ConfigError: a frame rate that cannot be reached, or one for unrolled hardware.
+        ConfigError: a frame rate that cannot be reached, or a setting of the other style.
         UnsupportedError: a network that the style cannot express.
         OutputError: the folder cannot be written.
     """
     cycles = None if fps is None else int(board.clock_mhz * 1e6 / fps)
-    design = generate(model, style, cycles=cycles, command=_command(model, style, fps))
+    other = None if board.name == DEFAULT_BOARD else board.name
+    asked = {"board": other, "fps": fps, "max-depth": max_depth, "plain": plain}
+    command = _command(model, style, asked)
+    design = generate(model, style, cycles=cycles, max_depth=max_depth, plain=plain, command=command)
     files = design.files | bench_files(model, style, design.features, design.layers, design.cycles)
     files |= vectors(model, style, design.features, inputs[:SAMPLES])
     files |= _scripts(model, design, board)
@@ -68,6 +77,7 @@ def write_rtl(
     for name, text in files.items():
         write_atomically(folder / name, text)
     save_packed(model, folder / CHECKPOINT)
+    write_overlay(folder, model, inputs, board)
 
 
 def read_rtl(folder: Path) -> tuple[Generated, PackedModel]:
@@ -109,34 +119,34 @@ def check_rtl(folder: Path, model: PackedModel, inputs: NDArray[np.uint8]) -> No
 
 def _scripts(model: PackedModel, design: Generated, board: Board) -> dict[str, str]:
     sources = sorted(name for name in design.files if name.endswith(".sv"))
-    top, clock = ("network_axis", "aclk") if design.style == "folded" else ("network", "clk")
     values: dict[str, object] = {
         "board": board,
         "sources": sources,
         "memories": sorted(name for name in design.files if name.endswith(".mem")),
-        "top": top,
-        "clock": clock,
+        "top": WRAPPER,
+        "bytes": bytes_a_beat(model),
         "name": model.provenance.get("name", "network"),
         "style": design.style,
         "digest": digest(model),
         "encoding": model.encoding.describe(),
         "folds": [(one.layer, one.module, design.folds.get(one.layer)) for one in design.layers],
-        "features": design.features,
         "classes": model.classes,
         "image": model.layers[0].convolution is not None,
     }
     return {
         "synth.ys": synthesis_script(sources, list(design.modules.values()), "xc7"),
+        "overlay.tcl": render("overlay.tcl.j2", values),
         "vivado.tcl": render("vivado.tcl.j2", values),
         "network.xdc": render("network.xdc.j2", values),
         "README.md": render("rtl_readme.md.j2", values),
     }
 
 
-def _command(model: PackedModel, style: Style, fps: int | None) -> str:
+def _command(model: PackedModel, style: Style, asked: Mapping[str, str | int | None]) -> str:
     name = str(model.provenance.get("name", "CHECKPOINT"))
     name = "".join(letter for letter in name if letter.isprintable())
-    return f"bnnedge export {name} --target rtl --style {style}" + (f" --fps {fps}" if fps else "")
+    options = [f" --{option}" + f" {value}" * (value is not True) for option, value in asked.items() if value]
+    return f"bnnedge export {name} --target rtl --style {style}{''.join(options)}"
 
 
 def _described(design: Generated) -> dict[str, object]:
@@ -149,6 +159,8 @@ def _described(design: Generated) -> dict[str, object]:
         "cycles": design.cycles,
         "layers": [asdict(layer) for layer in design.layers],
         "folds": {name: asdict(fold) for name, fold in design.folds.items()},
+        "max_depth": design.max_depth,
+        "plain": design.plain,
     }
 
 
@@ -168,4 +180,8 @@ def _rebuilt(described: dict[str, Any], files: dict[str, str]) -> Generated:
     if not layers or not all(_MODULE.fullmatch(layer.module) for layer in layers):
         raise ValueError("names of modules that cannot be")
     folds = {name: Fold(**fold) for name, fold in described["folds"].items()}
-    return Generated(described["style"], files, described["features"], layers, described["cycles"], folds)
+    max_depth, plain = described["max_depth"], described["plain"]
+    if not (max_depth is None or (type(max_depth) is int and max_depth > 0)) or type(plain) is not bool:
+        raise ValueError("a depth or a baseline that cannot be")
+    features, cycles = described["features"], described["cycles"]
+    return Generated(described["style"], files, features, layers, cycles, folds, max_depth, plain)

@@ -15,9 +15,10 @@ from bnnedge.hardware.templates import render
 from bnnedge.packed.model import PackedModel
 from bnnedge.share import share
 
-__all__ = ["Style", "Watched", "bench_files", "decode", "vectors"]
+__all__ = ["BENCH", "Style", "Watched", "bench_files", "decode", "vectors"]
 
 Style = Literal["folded", "unrolled"]
+BENCH = ("network_tb.sv", "stream_monitor.sv", "stream_source.sv")  # what of the sources is no hardware
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def bench_files(
 ) -> dict[str, str]:
     """``network_tb.sv``, which drives the network and watches every layer, and what it instantiates.
 
+    ``network_tb.cc`` does the same in C++, where Yosys makes C++ of the network, too.
+
     Args:
         model: the network.
         style: of its hardware.
@@ -55,6 +58,7 @@ def bench_files(
         cycles: that a sample may take, at most, with nothing before it.
     """
     values: dict[str, object] = {
+        "style": style,
         "classes": model.classes,
         "in_bits": 8 * features,
         "layers": layers,
@@ -67,8 +71,10 @@ def bench_files(
             "score_bits": layers[-1].number_bits,
             "label_bits": _label_bits(model),
         }
-    files = {path.name: path.read_text(encoding="utf-8") for path in (share("hw") / "tb").glob("*.sv")}
-    return files | {"network_tb.sv": render(f"{style}_tb.sv.j2", values)}
+    files = {path.name: path.read_text(encoding="utf-8") for path in (share("hw") / "tb").iterdir()}
+    files["network_tb.sv"] = render(f"{style}_tb.sv.j2", values)
+    files["network_tb.cc"] = render("cxxrtl_tb.cc.j2", values)
+    return files
 
 
 def vectors(model: PackedModel, style: Style, features: int, inputs: NDArray[np.uint8]) -> dict[str, str]:

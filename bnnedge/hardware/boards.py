@@ -54,6 +54,11 @@ class Board:
         """Length of a clock cycle in nanoseconds."""
         return 1000 / self.clock_mhz
 
+    @property
+    def zynq_7000(self) -> bool:
+        """Whether the processor is a Zynq-7000's, not a Zynq UltraScale+'s."""
+        return self.part.startswith("xc7z")
+
     def insist_known(self, finn: Finn) -> None:
         """Pass on if a FINN can build for the board.
 

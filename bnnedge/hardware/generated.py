@@ -11,6 +11,7 @@ from bnnedge.hardware import folded, unrolled
 from bnnedge.hardware.bench import Style, Watched
 from bnnedge.hardware.folded import Fold
 from bnnedge.hardware.folded.memories import Coding
+from bnnedge.hardware.wrapper import folded_wrapper, unrolled_wrapper
 from bnnedge.packed.model import PackedModel
 
 __all__ = ["STYLES", "Generated", "generate"]
@@ -24,12 +25,14 @@ class Generated:
 
     Attributes:
         style: ``folded`` or ``unrolled``.
-        files: sources and memory files by name; the top module is ``network``, of folded hardware in an
-            AXI4-Stream wrapper ``network_axis``.
+        files: sources and memory files by name; the top module is ``network``, in an AXI4-Stream wrapper
+            ``network_axis``.
         features: of a sample that enter at a time.
         layers: what leaves them.
         cycles: that a sample takes, at most, with nothing before it: a bound, simulation counts.
         folds: of the layers; empty where unrolled.
+        max_depth: unrolled: adders that were allowed one after another in a layer; None: as was cheapest.
+        plain: unrolled: whether it is the baseline, a compressor tree for each neuron by itself.
     """
 
     style: Style
@@ -38,6 +41,8 @@ class Generated:
     layers: tuple[Watched, ...]
     cycles: int
     folds: Mapping[str, Fold]
+    max_depth: int | None = None
+    plain: bool = False
 
     @property
     def modules(self) -> dict[str, str]:
@@ -52,6 +57,8 @@ def generate(
     cycles: int | None = None,
     folds: Mapping[str, Fold] | None = None,
     coding: Coding = "smallest",
+    max_depth: int | None = None,
+    plain: bool = False,
     command: str = "bnnedge.hardware.generated.generate",
 ) -> Generated:
     """Hardware of a network; the same text for the same arguments.
@@ -62,6 +69,8 @@ def generate(
         cycles: folded: that a sample may take once the pipeline is full; None: see ``default_cycles``.
         folds: folded: of each layer by name, in place of ``cycles``.
         coding: folded: of weights.
+        max_depth: unrolled: adders that may follow one another in a layer; None: as is cheapest.
+        plain: unrolled: make the baseline instead, a compressor tree for each neuron by itself.
         command: that headers name as what wrote them.
 
     Raises:
@@ -71,7 +80,10 @@ def generate(
     if style == "unrolled":
         if cycles is not None or folds is not None:
             raise ConfigError("unrolled hardware takes a sample every clock cycle", "leave out its speed")
-        return _unrolled(model)
+        return _unrolled(model, max_depth, plain=plain, command=command)
+    if max_depth is not None or plain:
+        asked = "baseline" if plain else "depth to bound"
+        raise ConfigError(f"folded hardware has no {asked}", "unrolled has: --style unrolled")
     if folds is None:
         folds = folded.fold_for(model, folded.default_cycles(model) if cycles is None else cycles)
     design = folded.generate(model, folds, coding=coding, command=command)
@@ -80,13 +92,17 @@ def generate(
     )
     beats = ceil(model.encoding.features / design.features)
     most = beats + sum(layer.cycles for layer in design.layers)
-    return Generated(style, design.files, design.features, watched, most, folds)
+    files = design.files | folded_wrapper(model, design.features)
+    return Generated(style, files, design.features, watched, most, folds)
 
 
-def _unrolled(model: PackedModel) -> Generated:
-    design = unrolled.generate(model)
+def _unrolled(model: PackedModel, max_depth: int | None, *, plain: bool, command: str) -> Generated:
+    design = unrolled.generate(model, max_depth=max_depth, plain=plain, command=command)
     *hidden, last = zip(model.layers, design.layers, strict=True)
     watched = [Watched(layer.name, plan.module, layer.outputs, 0) for layer, plan in hidden]
     watched.append(Watched(last[0].name, last[1].module, model.classes, design.ports.score))
+    files = design.files | unrolled_wrapper(model, design.latency, design.ports.score, design.ports.label)
     features = model.encoding.features
-    return Generated("unrolled", design.files, features, tuple(watched), design.latency, {})
+    return Generated(
+        "unrolled", files, features, tuple(watched), design.latency, {}, max_depth=max_depth, plain=plain
+    )

@@ -71,7 +71,7 @@ def simulate(
         design: what :func:`bnnedge.hardware.generated.generate` or an export folder gave.
         model: what it should compute.
         inputs: (samples, features) whole numbers 0 … ``model.encoding.maximum``.
-        tool: ``verilator`` or ``iverilog``; None: the first that is installed.
+        tool: ``verilator``, ``iverilog`` or ``cxxrtl``; None: the first that is installed.
         stall: whether both sides of the network pause at random times.
 
     Raises:
@@ -85,7 +85,8 @@ def simulate(
     style, features = design.style, design.features
     bench = bench_files(model, style, features, design.layers, design.cycles)
     sent = vectors(model, style, features, inputs)
-    run = run_bench(design.files | bench | sent, tool=tool, stall=stall)
+    cycles = design.cycles * len(inputs)
+    run = run_bench(design.files | bench | sent, tool=tool, stall=stall, cycles=cycles)
     difference = next(_differences(design, model, inputs, run), None) or next(iter(run.complaints), None)
     if difference is not None:
         raise VerificationError(f"simulated in {run.tool}: {difference}", "the hardware is not this model's")

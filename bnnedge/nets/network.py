@@ -11,14 +11,18 @@ from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bnnedge.nets.geometry import convolutions_of, layer_names
+from bnnedge.nets.banks import PatternBank
+from bnnedge.nets.geometry import check_banks, convolutions_of, layer_names
 from bnnedge.nets.inputs import InputLayer
-from bnnedge.nets.quantisers import ACTIVATIONS, BinaryWeight
+from bnnedge.nets.quantisers import ACTIVATIONS, BinaryWeight, banked_weight
 from bnnedge.nets.signs import sign
 from bnnedge.packed.encoding import InputEncoding
 from bnnedge.runs.config import NetConfig
 
 __all__ = ["BinaryNetwork", "ScalarNorm"]
+
+# Optimiser steps from one step of k-means in the banks to the next.
+SETTLING = 10
 
 
 class ScalarNorm(nn.BatchNorm1d):
@@ -47,6 +51,7 @@ class BinaryNetwork(nn.Module):
         linears: QuantConv2d, then QuantLinear layers, without bias, the output layer last.
         norms: a batch-norm for each hidden layer, then the head.
         activations: a QuantIdentity for each hidden layer.
+        banks: of the first linear layers, whose weight bits are patterns out of them.
         layout: memory format of images in training. With ``torch.channels_last`` a step on a CPU takes a
             fifth less time, and gradients are added up in another order.
         precision: in which :meth:`forward` multiplies bits in training; in evaluation it is float32.
@@ -61,6 +66,7 @@ class BinaryNetwork(nn.Module):
         self.convolutions = convolutions_of(config, encoding.encoded_shape)
         self.linears = nn.ModuleList()
         self.norms = nn.ModuleList()
+        self.banks = nn.ModuleList()
         shape: tuple[int, ...] = encoding.encoded_shape
         self.widest = max(math.prod(shape), *config.hidden, classes)
         for convolution, asked in zip(self.convolutions, config.conv, strict=True):
@@ -74,8 +80,14 @@ class BinaryNetwork(nn.Module):
             self.widest = max(self.widest, asked.channels * math.prod(convolution.positions))
             shape = (asked.channels, *convolution.pooled)
         inputs = math.prod(shape)
-        for outputs in (*config.hidden, classes):
-            self.linears.append(QuantLinear(inputs, outputs, bias=False, weight_quant=BinaryWeight))
+        check_banks(config, inputs, classes)
+        for position, outputs in enumerate((*config.hidden, classes)):
+            quantiser: type = BinaryWeight
+            if config.banks and position < len(config.banks):
+                bank = PatternBank(inputs, config.banks[position])
+                self.banks.append(bank)
+                quantiser = banked_weight(bank.signs)
+            self.linears.append(QuantLinear(inputs, outputs, bias=False, weight_quant=quantiser))
             self.norms.append(nn.BatchNorm1d(outputs, momentum=config.norm_momentum))
             inputs = outputs
         if config.head == "scale":
@@ -91,6 +103,8 @@ class BinaryNetwork(nn.Module):
                 nn.init.uniform_(weight, -1.0, 1.0)
             else:
                 nn.init.normal_(weight, 0.0, 0.1)
+        for position, weight in zip(range(len(self.banks)), self.latent_weights(), strict=False):
+            self._bank(position).begin(weight)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,6 +121,12 @@ class BinaryNetwork(nn.Module):
         with torch.no_grad():
             for weight in self.latent_weights():
                 weight.clamp_(-limit, limit)
+
+    def settle_banks(self, step: int) -> None:
+        """Let patterns follow the latent weights, at every few optimiser steps, counted from 0."""
+        if step % SETTLING == 0:
+            for position, weight in zip(range(len(self.banks)), self.latent_weights(), strict=False):
+                self._bank(position).settle(weight)
 
     def preactivations(self, samples: Tensor) -> list[Tensor]:
         """Every layer's integer pre-activations, (samples, outputs, …) each, and the logits last.
@@ -140,7 +160,10 @@ class BinaryNetwork(nn.Module):
             values = values.contiguous(memory_format=self.layout)
         stages = []
         for position, norm in enumerate(self.norms):
-            stages.append(product(position, self._entering(position, values)))
+            entering = self._entering(position, values)
+            if self.training and position < len(self.banks):
+                self._bank(position).observe(entering)
+            stages.append(product(position, entering))
             values = norm(stages[-1])
             if position < len(self.activations):
                 values = activation(position, values)
@@ -150,7 +173,9 @@ class BinaryNetwork(nn.Module):
 
     def _product(self, position: int, values: Tensor) -> Tensor:
         """What a Brevitas linear layer computes, without its proxies."""
-        weights = sign(cast("Tensor", self.linears[position].weight), "identity")
+        latent = cast("Tensor", self.linears[position].weight)
+        banked = position < len(self.banks)
+        weights = self._bank(position).signs(latent) if banked else sign(latent, "identity")
         if self.training and position and self.precision != values.dtype:
             values, weights = values.to(self.precision), weights.to(self.precision)
         if position < len(self.convolutions):
@@ -158,6 +183,9 @@ class BinaryNetwork(nn.Module):
         else:
             sums = functional.linear(values, weights)
         return sums.to(torch.get_default_dtype())
+
+    def _bank(self, position: int) -> PatternBank:
+        return cast("PatternBank", self.banks[position])
 
     def _entering(self, position: int, values: Tensor) -> Tensor:
         """What a linear layer multiplies: padded for a convolution, flat for a dense layer."""

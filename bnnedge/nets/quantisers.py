@@ -5,6 +5,8 @@ All map 0 to +1. Their gradients are those of :func:`bnnedge.nets.signs.sign`, b
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from brevitas.core.bit_width import BitWidthConst, BitWidthImplType
 from brevitas.core.quant import BinaryQuant, ClampedBinaryQuant, QuantType
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 
 from bnnedge.nets.signs import ActivationGradient, sign
 
-__all__ = ["ACTIVATIONS", "BinaryWeight"]
+__all__ = ["ACTIVATIONS", "BinaryWeight", "banked_weight"]
 
 
 class _Binary(ExtendedInjector):  # type: ignore[misc]
@@ -52,6 +54,33 @@ class PolynomialBinaryQuant(nn.Module):
         """Signs, scale, zero point and bit width."""
         scale = self.scaling_impl(values)
         return sign(values, "polynomial") * scale, scale, self.zero_point(), self.bit_width()
+
+
+class PatternBinaryQuant(nn.Module):
+    """A Brevitas tensor quantiser: patterns out of banks.
+
+    Args:
+        scaling_impl: of Brevitas.
+        choose: :meth:`bnnedge.nets.banks.PatternBank.signs` of a bank that is not the quantiser's own.
+    """
+
+    def __init__(self, scaling_impl: nn.Module, choose: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.scaling_impl = scaling_impl
+        self.choose = choose
+        self.bit_width = BitWidthConst(1)
+        self.zero_point = StatelessBuffer(torch.tensor(0.0))
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Signs, scale, zero point and bit width."""
+        scale = self.scaling_impl(values)
+        return self.choose(values) * scale, scale, self.zero_point(), self.bit_width()
+
+
+def banked_weight(choose: Callable[[Tensor], Tensor]) -> type:
+    """A quantiser of weights whose signs are those that ``choose`` makes of latent ones."""
+    quantiser: type = BinaryWeight.let(tensor_quant=PatternBinaryQuant, choose=choose)
+    return quantiser
 
 
 class ClippedBinaryActivation(_Binary, ActQuantSolver):  # type: ignore[misc]

@@ -9,12 +9,16 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bnnedge.complexity.nulls import NullScore
 
-__all__ = ["Line", "ScoreScale", "colour_of", "line_chart"]
+if TYPE_CHECKING:  # importing it takes half a second
+    from matplotlib.axes import Axes
+
+__all__ = ["Line", "ScoreScale", "colour_of", "drawn", "line_chart"]
 
 # Okabe and Ito's colours, which differ for colour-blind eyes, without those that vanish on white or black.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f")
@@ -53,6 +57,33 @@ def line_chart(key: str, lines: Sequence[Line], x_label: str, mark: float | None
         x_label: below the axis.
         mark: an x at which a dotted vertical line stands.
     """
+
+    def draw(axes: Axes) -> None:
+        for line in lines:
+            single = "o" if sum(map(math.isfinite, line.y)) == 1 else ""
+            axes.plot(
+                line.x,
+                line.y,
+                color=line.colour,
+                linewidth=2.0 if line.accent else 1.2,
+                marker=single,
+                markersize=3,
+            )
+        if mark is not None:
+            axes.axvline(mark, color=INK, linewidth=0.8, linestyle=":")
+
+    return drawn(key, draw, x_label, whole=True)
+
+
+def drawn(key: str, draw: Callable[[Axes], None], x_label: str, *, whole: bool) -> str:
+    """An ``<svg>`` of what a function draws on matplotlib's axes, in the style of all charts.
+
+    Args:
+        key: goes before every id in the chart; unique in its page.
+        draw: puts its curves or points on the axes.
+        x_label: below the axis.
+        whole: ticks of the x axis are at whole numbers.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -71,19 +102,8 @@ def line_chart(key: str, lines: Sequence[Line], x_label: str, mark: float | None
     with style:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
-        for line in lines:
-            single = "o" if sum(map(math.isfinite, line.y)) == 1 else ""
-            axes.plot(
-                line.x,
-                line.y,
-                color=line.colour,
-                linewidth=2.0 if line.accent else 1.2,
-                marker=single,
-                markersize=3,
-            )
-        if mark is not None:
-            axes.axvline(mark, color=INK, linewidth=0.8, linestyle=":")
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        draw(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=whole))
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.margins(x=0.02, y=0.08)
         axes.grid(axis="y", color=RULE, linewidth=0.8)

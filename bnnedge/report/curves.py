@@ -22,9 +22,13 @@ MOST_VERTICES = 12_000  # of all curves of a page together: about 200 kB of SVG
 TOTAL = "var(--ink)"
 _STAND_IN = "#070809"  # what matplotlib draws where the page's ink is meant
 
-_HISTORY = (
-    ("Loss", "", "loss"),
-    ("Accuracy", "share", "accuracy"),
+_SPLITS = ("train", "validation")
+_HISTORY: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("Loss", "", tuple(f"{split}_loss" for split in _SPLITS)),
+    ("Accuracy", "share", tuple(f"{split}_accuracy" for split in _SPLITS)),
+    ("Loss by complexity", "", ("complexity_loss",)),
+    ("Weight of complexity", "", ("complexity_weight",)),
+    ("Complexity in the loss, of the weight bits", "over that of the first", ("complexity_share",)),
 )
 _BASIC: tuple[tuple[str, str, Callable[[Measures], float]], ...] = (
     ("BDM per bit", "bits a bit", lambda measures: measures.bdm_per_bit),
@@ -64,7 +68,8 @@ class RunCurves:
     """What a page shows of a run.
 
     Attributes:
-        history: learning curves by epoch: loss and accuracy, of training and of validation.
+        history: learning curves by epoch: loss and accuracy, of training and of validation; and, where the
+            loss has a part for complexity, that part, its weight and what it has come to, of training.
         history_keys: their legend.
         by_layer: curves of the measures over the checkpoints, layer by layer.
         keys: their legend.
@@ -105,13 +110,14 @@ def curves(series: Series | None, records: Sequence[Mapping[str, Any]]) -> RunCu
 def _history(records: Sequence[Mapping[str, Any]], best: float | None) -> Iterator[Curve]:
     chosen = _thinned(records, 200)
     epochs = [_number(record, "epoch") for record in chosen]
-    for title, unit, quantity in _HISTORY:
+    for title, unit, names in _HISTORY:
         lines = [
-            Line(epochs, [_number(record, f"{split}_{quantity}") for record in chosen], colour_of(place, 2))
-            for place, split in enumerate(("train", "validation"))
+            Line(epochs, [_number(record, name) for record in chosen], colour_of(place, len(_SPLITS)))
+            for place, name in enumerate(names)
         ]
         if any(math.isfinite(value) for line in lines for value in line.y):
-            yield Curve(title, unit, line_chart(f"h-{quantity}", lines, "epoch", best), len(chosen))
+            key = f"h-{names[0].removeprefix('train_')}"
+            yield Curve(title, unit, line_chart(key, lines, "epoch", best), len(chosen))
 
 
 def _by_layer(series: Series) -> Iterator[Curve]:

@@ -24,7 +24,7 @@ from bnnedge.report.headlines import headlines
 from bnnedge.report.html import render
 from bnnedge.report.pictures import COLDEST, HOTTEST, Picture, bits_picture, heat_colours, heat_picture
 from bnnedge.report.table import Column
-from bnnedge.report.views import audit_table
+from bnnedge.report.views import audit_table, costs_table
 
 __all__ = ["audit_page"]
 
@@ -64,6 +64,7 @@ def audit_page(
         audit=audit,
         headlines=headlines(audit),
         table=audit_table(audit),
+        costs=None if audit.costs is None else costs_table(audit, audit.costs),
         details=_details(audit),
         measures=[each for each in MEASURES if any(each.key in layer.values for layer in audit.layers)],
         scale=ScoreScale.of(scores),

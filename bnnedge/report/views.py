@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bnnedge.analysis.audit import Audit, LayerAudit
 from bnnedge.analysis.compare import Comparison, LayerComparison
+from bnnedge.analysis.cost import Costs
 from bnnedge.analysis.measures import BLOCKS, Measures
 from bnnedge.analysis.series import SETTLED, Series
 from bnnedge.complexity.catalogue import MEASURES
@@ -18,6 +19,7 @@ __all__ = [
     "audit_table",
     "audits_table",
     "comparison_table",
+    "costs_table",
     "details_table",
     "findings_table",
     "measures_table",
@@ -47,6 +49,15 @@ _NULL_COLUMNS = (
     Column("bdm_high_over_permutations", "to", ",.0f"),
     Column("bdm_z_inputs", "z against\nother pixels", "+.1f"),
 )
+
+_COST_COLUMNS = (
+    Column("memory_bits", "weight memory\n(bits)", ",d"),
+    Column("coded_memory_bits", "in its smallest\ncoding (bits)", ",d"),
+    Column("unrolled_luts", "unrolled\n(LUTs, estimate)", ",d"),
+    Column("synthesised_luts", "synthesised\n(LUTs)", ",d"),
+)
+# The readings of complexity that each kind of hardware follows, beside what it costs.
+_BESIDE_COST = ("spanning_tree_neurons_bits", "seriated_bdm_bits")
 
 _COMPARISON_COLUMNS = (
     Column("layer", "layer"),
@@ -112,6 +123,35 @@ def details_table(audit: Audit) -> Table:
     )
 
 
+def costs_table(audit: Audit, costs: Costs) -> Table:
+    """Complexity beside cost: one row for each layer and one for all."""
+    beside = [each for each in MEASURES if each.key in _BESIDE_COST]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            layer.name,
+            layer.measures.bits,
+            layer.measures.bdm,
+            *(layer.values[each.key].value for each in beside),
+            *_cost(costs, layer.name),
+        )
+        for layer in audit.layers
+    ]
+    summed = (_summed([row[place] for row in rows]) for place in range(3 + len(beside), len(rows[0])))
+    return Table(
+        title="Complexity beside cost",
+        columns=(
+            Column("layer", "layer"),
+            Column("bits", "bits", ",d"),
+            Column("bdm_bits", "BDM\n(bits)", ",.0f"),
+            *(Column(each.key, f"{each.header}\n({each.unit})", each.format) for each in beside),
+            *_COST_COLUMNS,
+        ),
+        rows=rows,
+        total=("all", audit.total.bits, audit.total.bdm, *[None] * len(beside), *summed),
+        notes=costs.notes,
+    )
+
+
 def findings_table(audit: Audit) -> Table:
     """What an engineer can act on, one row each."""
     return Table(
@@ -129,15 +169,18 @@ def findings_table(audit: Audit) -> Table:
 def audits_table(audits: Sequence[Audit]) -> Table:
     """All figures of several audits, one row a layer with the name of its checkpoint: for CSV."""
     measures = [Column(each.key, each.header, each.format) for each in MEASURES]
+    priced = any(audit.costs is not None for audit in audits)
+    prices = _COST_COLUMNS if priced else ()
     rows: list[tuple[Cell, ...]] = []
     for audit in audits:
         for layer in audit.layers:
             values = [layer.values[each.key].value for each in MEASURES]
             basic = _basic(layer.measures)
-            rows.append((audit.name, layer.name, _shape(layer.shape), *basic, *_nulls(layer), *values))
-        nothing = [None] * (len(_NULL_COLUMNS) + len(measures))
+            cost = _cost(audit.costs, layer.name) if priced else ()
+            rows.append((audit.name, layer.name, _shape(layer.shape), *basic, *_nulls(layer), *values, *cost))
+        nothing = [None] * (len(_NULL_COLUMNS) + len(measures) + len(prices))
         rows.append((audit.name, "all", None, *_basic(audit.total), *nothing))
-    columns = (Column("checkpoint", "checkpoint"), *_BASIC_COLUMNS, *_NULL_COLUMNS, *measures)
+    columns = (Column("checkpoint", "checkpoint"), *_BASIC_COLUMNS, *_NULL_COLUMNS, *measures, *prices)
     return Table(title="Audits", columns=columns, rows=rows)
 
 
@@ -301,3 +344,16 @@ def _comparison(layer: LayerComparison) -> tuple[Cell, ...]:
 
 def _change(before: Measures, after: Measures) -> float:
     return after.bdm / before.bdm - 1
+
+
+def _cost(costs: Costs | None, layer: str) -> tuple[Cell, ...]:
+    if costs is None:
+        return (None,) * len(_COST_COLUMNS)
+    cost = costs.layers[layer]
+    return cost.memory_bits, cost.coded_memory_bits, cost.unrolled_luts, cost.synthesised_luts
+
+
+def _summed(cells: Sequence[Cell]) -> Cell:
+    """All of a column; None where a layer's figure is not known."""
+    numbers = [cell for cell in cells if isinstance(cell, int)]
+    return sum(numbers) if len(numbers) == len(cells) else None

@@ -11,21 +11,27 @@ import difflib
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bnnedge.errors import ConfigError
+from bnnedge.runs.banks import BankConfig
+from bnnedge.runs.complexity import ComplexityConfig
 from bnnedge.runs.training import TrainingConfig
 from bnnedge.runs.valid import require, wrong
 from bnnedge.share import share
 
 __all__ = [
+    "BankConfig",
+    "ComplexityConfig",
     "Config",
     "ConvConfig",
     "DataConfig",
     "NetConfig",
     "TrainingConfig",
+    "change",
     "load_config",
     "override",
     "parse_config",
@@ -128,6 +134,8 @@ class NetConfig:
         input_dither: for ``bipolar``: in training, uniform noise up to ± this much is added to the inputs
             before they are quantised, so that training sees the grey levels that one threshold hides.
         dropout: share of inputs and of hidden activations left out at random in training, as BNN-PYNQ.
+        banks: of the first layers, whose weights are made of few patterns (:mod:`bnnedge.nets.banks`);
+            absent: all weights are free.
     """
 
     conv: tuple[ConvConfig, ...] = ()
@@ -142,6 +150,7 @@ class NetConfig:
     norm_momentum: float = 0.1
     input_dither: float = 0.0
     dropout: float = 0.0
+    banks: tuple[BankConfig, ...] | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -173,6 +182,13 @@ class NetConfig:
             self.input_threshold,
             "a value of the inputs, and only for bipolar ones",
         )
+        fit = self.input == "bipolar" and not self.conv and len(self.banks or ()) <= len(self.hidden) + 1
+        require(
+            not self.banks or fit,
+            "net.banks",
+            self.banks,
+            f"one for each layer at most, which are {len(self.hidden) + 1}, all dense, of bipolar inputs",
+        )
 
 
 @dataclass(frozen=True)
@@ -181,14 +197,29 @@ class Config:
 
     Attributes:
         name: of the preset; names the run directory.
+        complexity: absent: the loss is the task's alone.
     """
 
     name: str = "custom"
     data: DataConfig = field(default_factory=DataConfig)
     net: NetConfig = field(default_factory=NetConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    complexity: ComplexityConfig | None = None
 
     def __post_init__(self) -> None:
+        require(
+            self.complexity is None or self.training.weight_limit > 0,
+            "training.weight_limit",
+            self.training.weight_limit,
+            "above 0 with [complexity], which takes P(weight bit = +1) from where a weight is in its limits",
+        )
+        alone = self.complexity is None and self.training.optimiser == "adam"
+        require(
+            not self.net.banks or (alone and self.training.track == "epoch"),
+            "net.banks",
+            self.net.banks,
+            "no banks with [complexity], Bop or tracked steps, which look at latent weights alone",
+        )
         fit = self.name and all(c.isascii() and (c.isalnum() or c in "-_") for c in self.name)
         require(bool(fit), "name", self.name, "letters, digits, '-' and '_'")
 
@@ -254,18 +285,33 @@ def override(config: Config, settings: typing.Iterable[str]) -> Config:
     >>> override(Config(), ["training.epochs=3", "net.hidden=[16, 8]", "data.name=mnist"]).net.hidden
     (16, 8)
     """
-    table = to_table(config)
+    values = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise ConfigError(f"cannot read the setting {setting!r}", "write --set key=value")
-        *sections, last = key.strip().split(".")
+        values[key.strip()] = _value(text.strip())
+    return change(config, values)
+
+
+def change(config: Config, values: Mapping[str, object]) -> Config:
+    """The configuration with other values, as TOML has them, under dotted keys.
+
+    Raises:
+        ConfigError: an unknown key, or a value that cannot be.
+
+    >>> change(Config(), {"net.hidden": [16, 8]}).net.hidden
+    (16, 8)
+    """
+    table = to_table(config)
+    for key, value in values.items():
+        *sections, last = key.split(".")
         inner = table
         for section in sections:
             inner = inner.setdefault(section, {})
             if not isinstance(inner, dict):
                 raise ConfigError(f"no setting {key!r}", f"{section!r} is a value, not a section")
-        inner[last] = _value(text.strip())
+        inner[last] = value
     return _build(Config, table, "")
 
 
@@ -307,6 +353,11 @@ def _build(kind: type[T], table: dict[str, Any], path: str) -> T:
             raise ConfigError(
                 f"no setting {path}{key}",
                 f"did you mean {path}{near[0]}?" if near else f"known here: {', '.join(hints)}",
+            )
+    for each in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if each.name not in table and each.default is each.default_factory is dataclasses.MISSING:
+            raise ConfigError(
+                f"{path}{each.name} is missing", f"set it, or leave out the whole of {path[:-1]}"
             )
     return kind(**{key: _convert(hints[key], value, path + key) for key, value in table.items()})
 

@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy
-from torch.optim import Optimizer
 
-import bnnedge
-from bnnedge.data.dataset import Dataset, Split
-from bnnedge.errors import ConfigError
-from bnnedge.importers.brevitas import pack
-from bnnedge.importers.load import load
-from bnnedge.nets.inputs import first_encoding
-from bnnedge.nets.network import BinaryNetwork
-from bnnedge.packed.file import digest, load_packed, save_packed
-from bnnedge.packed.model import PackedModel
-from bnnedge.runs.config import Config, TrainingConfig, to_toml
+from bnnedge.data.dataset import Dataset
+from bnnedge.packed.file import load_packed, save_packed
+from bnnedge.runs.config import Config, TrainingConfig
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.runs.trajectory import write_steps
 from bnnedge.training.augmentation import Augmentation
-from bnnedge.training.checks import check
+from bnnedge.training.checks import check, check_resumed
 from bnnedge.training.device import prepare_device
-from bnnedge.training.losses import taught_logits, training_loss
-from bnnedge.training.optimisers import optimisers_of, set_rates, share_of_rate
+from bnnedge.training.evaluation import Figures, evaluate
+from bnnedge.training.losses import training_loss
+from bnnedge.training.optimisers import set_rates, share_of_rate
+from bnnedge.training.parts import Parts
+from bnnedge.training.provenance import summary
 from bnnedge.training.state import Standing, load_state, save_state
 from bnnedge.training.tracker import StepTracker, complexity
 
 __all__ = ["train"]
-
-# Values of the widest layer to hold at a time in evaluation: 128 MiB of float32.
-EVALUATION_VALUES = 1 << 25
 
 Record = dict[str, Any]
 
@@ -71,114 +58,60 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
     settings = config.training
     device = prepare_device(settings)
     check(config, data)
-    torch.manual_seed(settings.seed)
-    encoding = first_encoding(config.net, data.shape, data.maximum, data.train.inputs)
-    net = BinaryNetwork(encoding, data.classes, config.net).to(device)
-    net.layout = torch.channels_last
-    if settings.precision == "bfloat16":
-        net.precision = torch.bfloat16
-    optimisers = optimisers_of(net, settings)
-    teacher = None if settings.teacher is None else load(settings.teacher)
-    samples = _Samples.of(data, teacher, device)
-    steps_per_epoch = len(samples.labels) // settings.batch_size
-    provenance = _provenance(config, data, teacher)
-
-    if run.state_file.exists():
-        standing = load_state(run.state_file, net, optimisers)
-        run.rewind(standing.epoch, standing.step)
-        _check_teacher(run, provenance)
-    else:
-        standing = Standing()
-        run.rewind(0, 0)
-        save_packed(_pack(net, provenance, standing), run.checkpoint(0))
-        save_state(run.state_file, net, optimisers, standing)
-        run.write_summary(_summary(config, data, standing, "running"))
+    parts = Parts.of(config, data, device)
+    standing = _resume(parts, config, run) if run.state_file.exists() else _begin(parts, config, data, run)
     tracker = None
     if settings.track == "steps":
-        tracker = StepTracker(net, settings.track_every, steps_per_epoch)
+        tracker = StepTracker(parts.net, settings.track_every, parts.steps_per_epoch)
 
     while standing.epoch < settings.epochs and not _out_of_patience(settings, standing):
         started = time.perf_counter()
-        learnt = _train_epoch(net, optimisers, samples, settings, standing, tracker)
-        validation = _evaluate(net, data.validation, device)
-        standing = standing.after_epoch(standing.step + steps_per_epoch, validation.accuracy, validation.loss)
-        epoch, packed = standing.epoch, _pack(net, provenance, standing)
-        record = {
-            "epoch": epoch,
-            "step": standing.step,
-            "learning_rate": settings.learning_rate
-            * share_of_rate(settings, standing.step - 1, steps_per_epoch),
-            "train_loss": learnt.loss,
-            "train_accuracy": learnt.accuracy,
-            "validation_loss": validation.loss,
-            "validation_accuracy": validation.accuracy,
-            **complexity(packed),
-            "seconds": round(time.perf_counter() - started, 3),
-        }
+        learnt = _train_epoch(parts, settings, standing, tracker)
+        validation = evaluate(parts.net, data.validation, device)
+        standing, charged = _after_epoch(parts, standing, learnt, validation)
+        epoch, packed = standing.epoch, parts.packed(standing)
+        record = _record(parts, settings, standing, learnt, validation) | charged | complexity(packed)
+        record["seconds"] = round(time.perf_counter() - started, 3)
         # The state is written last: until it is there, a resumed run repeats this epoch.
         if epoch % settings.checkpoint_every == 0 or standing.best_epoch == epoch or epoch == settings.epochs:
             save_packed(packed, run.checkpoint(standing.step))
         if tracker is not None:
             write_steps(run.steps_file(epoch), tracker.epoch())
         run.append(record)
-        save_state(run.state_file, net, optimisers, standing)
-        run.write_summary(_summary(config, data, standing, "running"))
+        save_state(run.state_file, parts.net, parts.optimisers, standing)
+        run.write_summary(summary(config, data, standing, "running"))
         on_epoch(record)
-
-    if not run.checkpoint(standing.step).exists():  # stopped early between two checkpoints
-        save_packed(_pack(net, provenance, standing), run.checkpoint(standing.step))
-    test = load_packed(run.checkpoint(standing.best_step)).predict(data.test.inputs)
-    accuracy = float((test.labels == data.test.labels).mean())
-    summary = _summary(config, data, standing, "finished") | {
-        "test": {"accuracy": accuracy, "samples": len(data.test.labels), "checkpoint": "best"}
-    }
-    run.write_summary(summary)
-    return summary
+    return _finish(parts, config, data, run, standing)
 
 
-@dataclass(frozen=True, eq=False)
-class _Samples:
-    """The training split on the device.
-
-    Attributes:
-        inputs: (samples, features) uint8.
-        labels: (samples,) int64.
-        taught: (samples, classes) logits of a teacher, or None.
-        shape: of a sample.
-    """
-
-    inputs: Tensor
-    labels: Tensor
-    taught: Tensor | None
-    shape: tuple[int, ...]
-
-    @classmethod
-    def of(cls, data: Dataset, teacher: PackedModel | None, device: torch.device) -> _Samples:
-        return cls(
-            torch.from_numpy(data.train.inputs).to(device),
-            torch.from_numpy(data.train.labels).to(device),
-            None if teacher is None else taught_logits(teacher, data).to(device),
-            data.shape,
-        )
+def _begin(parts: Parts, config: Config, data: Dataset, run: RunDirectory) -> Standing:
+    """Write what there is before the first step."""
+    standing = Standing()
+    if parts.charge is not None:
+        parts.charge.begin()
+        standing = Standing(pressure=parts.charge.pressure)
+    run.rewind(0, 0)
+    save_packed(parts.packed(standing), run.checkpoint(0))
+    save_state(run.state_file, parts.net, parts.optimisers, standing)
+    run.write_summary(summary(config, data, standing, "running"))
+    return standing
 
 
-@dataclass(frozen=True)
-class _Figures:
-    """Mean loss and share of correct labels."""
-
-    loss: float
-    accuracy: float
+def _resume(parts: Parts, config: Config, run: RunDirectory) -> Standing:
+    """Put the parts back where the last whole epoch left them."""
+    standing = load_state(run.state_file, parts.net, parts.optimisers)
+    run.rewind(standing.epoch, standing.step)
+    check_resumed(config, parts.provenance, run, standing)
+    if parts.charge is not None and standing.pressure is not None:
+        parts.charge.pressure = standing.pressure
+    return standing
 
 
 def _train_epoch(
-    net: BinaryNetwork,
-    optimisers: Sequence[Optimizer],
-    samples: _Samples,
-    settings: TrainingConfig,
-    standing: Standing,
-    tracker: StepTracker | None,
-) -> _Figures:
+    parts: Parts, settings: TrainingConfig, standing: Standing, tracker: StepTracker | None
+) -> Figures:
     """One epoch: whole batches in a new order; what is left over waits for another epoch's order."""
+    net, optimisers, samples, charge = parts.net, parts.optimisers, parts.samples, parts.charge
     epoch, size, device = standing.epoch + 1, settings.batch_size, samples.labels.device
     count = len(samples.labels)
     augmentation = Augmentation.of_epoch(settings, samples.shape, count, epoch, device)
@@ -186,7 +119,7 @@ def _train_epoch(
     batches = torch.split(torch.from_numpy(order).to(device), size)[: count // size]
     torch.manual_seed(int(np.random.default_rng((settings.seed, epoch, 1)).integers(2**63)))
     # Nothing below waits for the device: what happened is added up there and read once.
-    loss_sum = torch.zeros((), device=device)
+    loss_sum, charged = torch.zeros((), device=device), torch.zeros((), device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
 
     net.train()
@@ -195,87 +128,78 @@ def _train_epoch(
         inputs, labels = samples.inputs.index_select(0, chosen), samples.labels.index_select(0, chosen)
         if augmentation is not None:
             inputs = augmentation(inputs, chosen)
+        net.settle_banks(step)
         logits = net(inputs)
         taught = None if samples.taught is None else samples.taught.index_select(0, chosen)
         loss = training_loss(settings, logits, labels, taught)
-        loss_sum += loss.detach()
+        task = loss.detach()
+        loss_sum += task
         correct += (logits.argmax(1) == labels).sum()
         for optimiser in optimisers:
             optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        extra = None if charge is None else charge.at(step)
+        if extra is not None:
+            charged += extra.detach()
+        (loss if extra is None else loss + extra).backward()  # type: ignore[no-untyped-call]
         for optimiser in optimisers:
             optimiser.step()
         if settings.weight_limit and settings.optimiser == "adam":
             net.clip_latent_weights(settings.weight_limit)
+        if charge is not None:
+            charge.after_step(step + 1)
         if tracker is not None:
-            tracker.after_step(step + 1, loss.detach())
-    return _Figures(loss_sum.item() / len(batches), correct.item() / (len(batches) * size))
+            tracker.after_step(step + 1, task)
+    steps = len(batches)
+    return Figures(loss_sum.item() / steps, correct.item() / (steps * size), charged.item() / steps)
 
 
-def _evaluate(net: BinaryNetwork, split: Split, device: torch.device) -> _Figures:
-    net.eval()
-    inputs, labels = torch.from_numpy(split.inputs).to(device), torch.from_numpy(split.labels).to(device)
-    batch = max(1, EVALUATION_VALUES // net.widest)
-    loss, correct = 0.0, 0
-    with torch.no_grad():
-        for some, truth in zip(torch.split(inputs, batch), torch.split(labels, batch), strict=True):
-            logits = net(some)
-            loss += cross_entropy(logits, truth, reduction="sum").item()
-            correct += int((logits.argmax(1) == truth).sum())
-    return _Figures(loss / len(labels), correct / len(labels))
+def _after_epoch(
+    parts: Parts, standing: Standing, learnt: Figures, validation: Figures
+) -> tuple[Standing, Record]:
+    """The standing at the end of an epoch, and what its record says of the charge for complexity."""
+    step, charge = standing.step + parts.steps_per_epoch, parts.charge
+    if charge is None:
+        return standing.after_epoch(step, validation.accuracy, validation.loss), {}
+    share, epoch = charge.share(), standing.epoch + 1
+    record = {
+        "complexity_loss": learnt.charged,
+        "complexity_weight": charge.weight(step),
+        "complexity_share": share,
+    }
+    standing = standing.after_epoch(
+        step, validation.accuracy, validation.loss, charge.lack(epoch, share), charge.settling(epoch)
+    )
+    return dataclasses.replace(standing, pressure=charge.pressure), record
+
+
+def _record(
+    parts: Parts, settings: TrainingConfig, standing: Standing, learnt: Figures, validation: Figures
+) -> Record:
+    """What metrics.jsonl says of the task in the epoch that has ended."""
+    share = share_of_rate(settings, standing.step - 1, parts.steps_per_epoch)
+    return {
+        "epoch": standing.epoch,
+        "step": standing.step,
+        "learning_rate": settings.learning_rate * share,
+        "train_loss": learnt.loss,
+        "train_accuracy": learnt.accuracy,
+        "validation_loss": validation.loss,
+        "validation_accuracy": validation.accuracy,
+    }
 
 
 def _out_of_patience(settings: TrainingConfig, standing: Standing) -> bool:
     return bool(settings.patience) and standing.stale_epochs >= settings.patience
 
 
-def _provenance(config: Config, data: Dataset, teacher: PackedModel | None) -> Record:
-    """What every checkpoint of a run says: where it comes from, and what its user has to know of the data."""
-    settings = {key: value for key, value in dataclasses.asdict(config.data).items() if value is not None}
-    provenance: Record = {
-        "name": config.name,
-        "data": settings,
-        "seed": config.training.seed,
-        "config_sha256": hashlib.sha256(to_toml(config).encode()).hexdigest(),
-        "bnnedge": bnnedge.__version__,
+def _finish(parts: Parts, config: Config, data: Dataset, run: RunDirectory, standing: Standing) -> Record:
+    """Test the best checkpoint, once, and say so in run.json."""
+    if not run.checkpoint(standing.step).exists():  # stopped early between two checkpoints
+        save_packed(parts.packed(standing), run.checkpoint(standing.step))
+    test = load_packed(run.checkpoint(standing.best_step)).predict(data.test.inputs)
+    accuracy = float((test.labels == data.test.labels).mean())
+    told = summary(config, data, standing, "finished") | {
+        "test": {"accuracy": accuracy, "samples": len(data.test.labels), "checkpoint": "best"}
     }
-    if data.class_names != tuple(map(str, range(data.classes))):
-        provenance["class_names"] = list(data.class_names)
-    if data.scaling is not None:
-        provenance["scaling"] = dataclasses.asdict(data.scaling)
-    if teacher is not None:
-        provenance["teacher"] = digest(teacher)
-    return provenance
-
-
-def _check_teacher(run: RunDirectory, provenance: Record) -> None:
-    """See that a resumed run learns from the teacher that it started with."""
-    before = load_packed(run.checkpoint(0)).provenance.get("teacher")
-    if before != provenance.get("teacher"):
-        raise ConfigError(
-            "training.teacher is another model than when this run started",
-            "put the old one back, or train anew",
-        )
-
-
-def _pack(net: BinaryNetwork, provenance: Record, standing: Standing) -> PackedModel:
-    return pack(net, provenance | {"epoch": standing.epoch, "step": standing.step})
-
-
-def _summary(config: Config, data: Dataset, standing: Standing, status: str) -> Record:
-    best: Record = {"epoch": standing.best_epoch, "step": standing.best_step}
-    if standing.best_epoch:
-        best["validation_accuracy"] = standing.best_accuracy
-    return {
-        "name": config.name,
-        "status": status,
-        "best": best,
-        "last": {"epoch": standing.epoch, "step": standing.step},
-        "data": {"name": data.name, "source": data.source, "verified": data.verified},
-        "versions": {
-            "bnnedge": bnnedge.__version__,
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-        },
-    }
+    run.write_summary(told)
+    return told

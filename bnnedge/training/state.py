@@ -18,7 +18,22 @@ from bnnedge.files import write_atomically
 
 __all__ = ["Standing", "load_state", "save_state"]
 
-SCHEMA = 2
+SCHEMA = 3
+
+
+@dataclass(frozen=True)
+class Pressure:
+    """How much a training pays for complex weight bits.
+
+    Attributes:
+        initial: complexity of the first weight bits, in the term's unit.
+        level: what the controller of a target has added up.
+        weight: of the term, before its schedule.
+    """
+
+    initial: float
+    level: float
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,8 @@ class Standing:
         best_loss: its validation loss, which decides between equal accuracies.
         lowest_loss: the smallest validation loss so far, for patience.
         stale_epochs: epochs since then.
+        best_lack: by how much the best epoch missed what ``[complexity]`` asks for.
+        pressure: of ``[complexity]``, where there is one.
     """
 
     epoch: int = 0
@@ -44,10 +61,22 @@ class Standing:
     best_loss: float = 0.0
     lowest_loss: float | None = None
     stale_epochs: int = 0
+    best_lack: float = 0.0
+    pressure: Pressure | None = None
 
-    def after_epoch(self, step: int, accuracy: float, loss: float) -> Standing:
-        """The standing once another epoch has ended with this validation accuracy and loss."""
-        lower = self.lowest_loss is None or loss < self.lowest_loss
+    def after_epoch(
+        self, step: int, accuracy: float, loss: float, lack: float = 0.0, settling: bool = False
+    ) -> Standing:
+        """The standing once another epoch has ended with this validation accuracy and loss.
+
+        Args:
+            step: optimiser steps done.
+            accuracy: 0 to 1; the higher the better, then the lower the loss.
+            loss: of validation.
+            lack: what the epoch is short of, to be compared with others before their accuracies are.
+            settling: whether it is too early for patience to begin.
+        """
+        lower = settling or self.lowest_loss is None or loss < self.lowest_loss
         following = dataclasses.replace(
             self,
             epoch=self.epoch + 1,
@@ -55,10 +84,16 @@ class Standing:
             lowest_loss=loss if lower else self.lowest_loss,
             stale_epochs=0 if lower else self.stale_epochs + 1,
         )
-        if (accuracy, -loss) <= (self.best_accuracy, -self.best_loss):
+        best = (-self.best_lack, self.best_accuracy, -self.best_loss)
+        if self.best_epoch and (-lack, accuracy, -loss) <= best:
             return following
         return dataclasses.replace(
-            following, best_epoch=following.epoch, best_step=step, best_accuracy=accuracy, best_loss=loss
+            following,
+            best_epoch=following.epoch,
+            best_step=step,
+            best_accuracy=accuracy,
+            best_loss=loss,
+            best_lack=lack,
         )
 
 
@@ -98,7 +133,8 @@ def load_state(path: Path, net: nn.Module, optimisers: Sequence[Optimizer]) -> S
                     moments.setdefault(int(index), {})[key] = tensor
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        return Standing(**description)
+        pressure = description.pop("pressure")
+        return Standing(**description, pressure=None if pressure is None else Pressure(**pressure))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise FileError(
             f"cannot resume from {path}: {error}", "the state is damaged or of another network; train anew"

@@ -11,18 +11,18 @@ from torch import Tensor
 
 from bnnedge.complexity.bdm import bdm_of
 from bnnedge.complexity.entropy import block_entropy_of
+from bnnedge.complexity.flips import FlipRecorder
 from bnnedge.complexity.histogram import block_histogram
-from bnnedge.complexity.trajectory import Course, Trajectory
+from bnnedge.complexity.trajectory import MOST_STEPS, Course, Trajectory
 from bnnedge.nets.network import BinaryNetwork
-from bnnedge.packed.bits import WORD_BITS, Words, pack_bits, words_per_row
 from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
 from bnnedge.runs.trajectory import Steps
 
 __all__ = ["StepTracker", "complexity"]
 
-# Signs to keep, a bit each, before they are measured.
-_KEPT_SIGNS = 1 << 23
+# Signs to keep before they are measured, 4 MiB when packed: an epoch of TFC on MNIST.
+_KEPT_SIGNS = 1 << 25
 # Of the weights' own type, with which NumPy compares in half the time.
 _ZERO = np.float32(0)
 
@@ -45,8 +45,8 @@ def complexity(model: PackedModel) -> dict[str, dict[str, float | None]]:
 class StepTracker:
     """Measures a network's weight bits after every few optimiser steps, and after the last of each epoch.
 
-    Packing the signs is all that training waits for; they are measured many steps at a time, by a thread of
-    its own, for which NumPy mostly lets go of the interpreter.
+    Training waits until the signs are packed; they are measured many steps at a time, most often an epoch
+    while it is evaluated, by a thread of its own, for which NumPy mostly lets go of the interpreter.
 
     Args:
         net: the network, as it is at the start of an epoch. Its weights get memory of their own,
@@ -59,23 +59,17 @@ class StepTracker:
         self._names = (*net.names, "all")
         self._every, self._steps_per_epoch = every, steps_per_epoch
         weights = list(net.latent_weights())
-        self._shapes = [(len(weight), weight[0].numel()) for weight in weights]
         # All weights move into one buffer, of which one comparison makes all signs.
         self._latent = torch.cat([weight.detach().reshape(-1) for weight in weights])
         places = torch.split(self._latent, [weight.numel() for weight in weights])
         for weight, place in zip(weights, places, strict=True):
             weight.data = place.view_as(weight)
-        count = self._latent.numel()
-        self._signs = np.empty(count, dtype=bool)
-        self._kept = np.empty((max(1, _KEPT_SIGNS // count), -(-count // 8)), dtype=np.uint8)
+        self._here = self._latent.numpy() if self._latent.device.type == "cpu" else None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="bnnedge-tracker")
-        self._keep_signs(0)
-        self._trajectory = Trajectory(
-            [
-                PackedMatrix(words[0], columns)
-                for words, (_, columns) in zip(self._words(1), self._shapes, strict=True)
-            ]
-        )
+        signs = [(weight.detach() >= 0).flatten(1).cpu().numpy() for weight in weights]
+        self._trajectory = Trajectory([PackedMatrix.from_bits(layer) for layer in signs])
+        self._recorder = FlipRecorder(np.concatenate([layer.reshape(-1) for layer in signs]))
+        self._most = min(MOST_STEPS, max(1, _KEPT_SIGNS // self._latent.numel()))
         self._start()
 
     def after_step(self, step: int, loss: Tensor) -> None:
@@ -88,11 +82,15 @@ class StepTracker:
         within = (step - 1) % self._steps_per_epoch + 1
         if within % self._every and within != self._steps_per_epoch:
             return
-        self._keep_signs(self._waiting)
+        if self._here is not None:
+            np.greater_equal(self._here, _ZERO, out=self._recorder.state)
+        else:
+            self._recorder.state[:] = (self._latent >= 0).cpu().numpy()
+        self._recorder.note()
         self._waiting += 1
         self._steps.append(step)
         self._losses.append(loss)
-        if self._waiting == len(self._kept) or within == self._steps_per_epoch:
+        if self._waiting == self._most or within == self._steps_per_epoch:
             self._measure()
 
     def epoch(self) -> Steps:
@@ -119,29 +117,9 @@ class StepTracker:
         self._losses: list[Tensor] = []
         self._courses: list[Future[list[Course]]] = []
 
-    def _keep_signs(self, place: int) -> None:
-        np.greater_equal(self._latent.cpu().numpy(), _ZERO, out=self._signs)
-        self._kept[place] = np.packbits(self._signs)
-
-    def _words(self, steps: int) -> list[Words]:
-        """For each layer (steps, rows, words a row), off the signs that wait."""
-        found, start = [], 0
-        for rows, columns in self._shapes:
-            stop = start + rows * columns
-            octets = self._kept[:steps, start // 8 : -(-stop // 8)]
-            if start % 8 or columns % 8:  # rows do not begin where bytes do
-                bits = np.unpackbits(octets, axis=1)[:, start % 8 :][:, : stop - start]
-                found.append(pack_bits(bits.reshape(steps, rows, columns)))
-            else:
-                padded = np.zeros((steps, rows, WORD_BITS // 8 * words_per_row(columns)), dtype=np.uint8)
-                padded[..., : columns // 8] = octets.reshape(steps, rows, -1)
-                found.append(padded.view(np.uint64))
-            start = stop
-        return found
-
     def _measure(self) -> None:
         if self._waiting:
-            self._courses.append(self._worker.submit(self._trajectory.extend, self._words(self._waiting)))
+            self._courses.append(self._worker.submit(self._trajectory.follow, self._recorder.taken()))
         self._waiting = 0
 
 

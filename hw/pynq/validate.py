@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from driver import FOLDER, add_options, open_accelerator
+from driver import BITFILE, Accelerator
+from host import FOLDER, add_options, open_accelerator
 
 SHOWN = 5  # mismatches that are named one by one
 
@@ -55,11 +56,11 @@ def accuracy(accelerator, path):
 def main(arguments=None):
     """Compare, measure; gives back the exit code."""
     parser = argparse.ArgumentParser(description="Check the accelerator of this folder.")
-    add_options(parser, 100)
+    add_options(parser, BITFILE, 100)
     parser.add_argument("--dataset", type=Path, help="a .npz with x_test and y_test, or X and y")
     given = parser.parse_args(arguments)
     try:
-        accelerator = open_accelerator(given)
+        accelerator = open_accelerator(Accelerator, given)
         found = accelerator.execute(np.load(FOLDER / "input.npy", allow_pickle=False))
         wrong = compare("expected_output.npy", found, np.load(FOLDER / "expected_output.npy"))
         if given.dataset is not None:

@@ -22,13 +22,13 @@ from bnnedge.hardware.folded.fold import (
 )
 from bnnedge.hardware.folded.memories import (
     Coding,
-    Weights,
     class_keys,
     encoder_words,
     limits_of,
     weight_words,
 )
 from bnnedge.hardware.folded.order import sample_order, weights_in_order
+from bnnedge.hardware.folded.weights import Weights
 from bnnedge.hardware.hexadecimal import bits_of, hex_lines
 from bnnedge.hardware.templates import render
 from bnnedge.packed.file import digest
@@ -53,7 +53,7 @@ def generate(
     Args:
         model: the network.
         folds: of each layer, by name; None: see :func:`default_cycles`.
-        coding: of weights: ``plain``, ``dictionary``, or of both the ``smallest`` for each layer.
+        coding: of weights: ``plain``, ``dictionary``, ``banks``, or of all the ``smallest`` for each layer.
         command: that the header names as what wrote it.
 
     Raises:
@@ -104,13 +104,9 @@ class _Generator:
             units.append(unit)
         units.extend(self._end(stream))
         self._top(units, features, number_bits)
-        for path in sorted((share("hw") / "rtl" / "folded").glob("*.sv")):
-            self.files[path.name] = path.read_text(encoding="utf-8")
-        input_cycles = encoding.features // features
-        self.files["network_axis.sv"] = render(
-            "network_axis.sv.j2",
-            {"title": self.title, "features": features, "beats": input_cycles, "classes": model.classes},
-        )
+        for room in ("folded", "streams"):
+            for path in sorted((share("hw") / "rtl" / room).glob("*.sv")):
+                self.files[path.name] = path.read_text(encoding="utf-8")
         return Design(self.files, tuple(self.layers), features)
 
     def _encoder(self, thresholds: NDArray[np.int16], features: int, number_bits: int) -> Unit:
@@ -188,11 +184,15 @@ class _Generator:
             "BLOCK_PE": memory.block[0],
             "BLOCK_SIMD": memory.block[1],
             "ENTRIES": memory.entries,
+            "BANKS": memory.banks,
+            "COMPLEMENTS": int(memory.complements),
             "WEIGHTS_FILE": weights,
         }
         if memory.blocks is not None:
             parameters["BLOCKS_FILE"] = self._memory(
-                f"{name}_blocks.mem", f"distinct blocks of {what}", memory.blocks
+                f"{name}_blocks.mem",
+                f"{'banks' if memory.banks else 'distinct blocks'} of {what}",
+                memory.blocks,
             )
         if layer.thresholds is not None:
             lattice = self.model.lattices[len(self.layers)]
@@ -287,6 +287,9 @@ def _coding(memory: Weights) -> str:
     if memory.blocks is None:
         return f"plain, {memory.bits:,} bits"
     high, wide = memory.block
+    if memory.banks:
+        turned = ", up to complement" if memory.complements else ""
+        return f"from banks of {memory.entries:,} patterns of {wide} inputs{turned}, {memory.bits:,} bits"
     return f"from a dictionary of {memory.entries:,} distinct {high} x {wide} blocks, {memory.bits:,} bits"
 
 

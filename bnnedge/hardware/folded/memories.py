@@ -1,68 +1,45 @@
-"""What lies in the memories: weights, plain or as blocks of a dictionary, thresholds, and keys of classes."""
+"""What lies in the memories: weights, plain or as codes of blocks, thresholds, and keys of classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.errors import UnsupportedError
+from bnnedge.hardware.folded.banks import smallest_banks
 from bnnedge.hardware.folded.fold import Fold
+from bnnedge.hardware.folded.weights import Bits, Weights, blocked
 from bnnedge.packed.fold import Lattice, Thresholds
 from bnnedge.packed.model import PackedModel
 
-__all__ = ["Coding", "Weights", "class_keys", "encoder_words", "limits_of", "weight_words"]
+__all__ = ["Coding", "class_keys", "encoder_words", "limits_of", "weight_words"]
 
-Coding = Literal["plain", "dictionary", "smallest"]
-Bits = NDArray[np.bool_]
+Coding = Literal["plain", "dictionary", "banks", "smallest"]
 
 SIDE = 4  # of the blocks whose complexity the audit measures
 LARGEST_KEYS = 1 << 18  # entries
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A layer's weights as a memory holds them.
-
-    Attributes:
-        words: (depth, bits) booleans, lowest bit first: weights, or codes of blocks.
-        block: (neurons, inputs) of a block; of plain weights, what is computed at a time.
-        blocks: (entries, bits) distinct blocks; None where weights are plain.
-        lanes: blocks of a word, each of which reads its own copy of the dictionary.
-    """
-
-    words: Bits
-    block: tuple[int, int]
-    blocks: Bits | None
-    lanes: int
-
-    @property
-    def entries(self) -> int:
-        """Distinct blocks; 0 where weights are plain."""
-        return 0 if self.blocks is None else len(self.blocks)
-
-    @property
-    def bits(self) -> int:
-        """Size of the memories, every copy of the dictionary counted."""
-        return self.words.size + (0 if self.blocks is None else self.lanes * self.blocks.size)
 
 
 def weight_words(weights: Bits, fold: Fold, coding: Coding) -> Weights:
     """The memory of (outputs, inputs) weights, inputs in the order in which they arrive.
 
     A dictionary is of blocks of 4 x 4 where the folding allows, of one neuron's inputs, or of all that is
-    computed at a time: whichever makes the smallest memory.
+    computed at a time: whichever makes the smallest memory. Banks are :mod:`bnnedge.hardware.folded.banks`;
+    where none is to be had, weights are plain.
     """
-    plain = Weights(_blocked(weights, fold, (fold.pe, fold.simd)), (fold.pe, fold.simd), None, 1)
+    plain = Weights(blocked(weights, fold, (fold.pe, fold.simd)), (fold.pe, fold.simd))
     if coding == "plain":
         return plain
+    banks = smallest_banks(weights, fold)
+    if coding == "banks":
+        return banks[0] if banks else plain
     shapes = {(1, fold.simd), (fold.pe, fold.simd)}
     if not (fold.pe % SIDE or fold.simd % SIDE):
         shapes.add((SIDE, SIDE))
     coded = [_coded(weights, fold, shape) for shape in sorted(shapes)]
-    return min(coded if coding == "dictionary" else [plain, *coded], key=lambda memory: memory.bits)
+    return min(coded if coding == "dictionary" else [plain, *coded, *banks], key=lambda memory: memory.bits)
 
 
 def limits_of(thresholds: Thresholds, lattice: Lattice, inputs: int) -> NDArray[np.int64]:
@@ -118,19 +95,11 @@ def class_keys(model: PackedModel) -> NDArray[np.int64]:
     return np.asarray(keys, dtype=np.int64).reshape(logits.shape)
 
 
-def _blocked(weights: Bits, fold: Fold, block: tuple[int, int]) -> Bits:
-    """(depth, bits): for each group of neurons, for each group of inputs, block by block, row by row."""
-    outputs, inputs = weights.shape
-    high, wide = block
-    axes = (outputs // fold.pe, fold.pe // high, high, inputs // fold.simd, fold.simd // wide, wide)
-    return weights.reshape(axes).transpose(0, 3, 1, 4, 2, 5).reshape(-1, fold.pe * fold.simd)
-
-
 def _coded(weights: Bits, fold: Fold, block: tuple[int, int]) -> Weights:
     lanes = fold.pe * fold.simd // (block[0] * block[1])
-    flat = _blocked(weights, fold, block).reshape(-1, block[0] * block[1])
+    flat = blocked(weights, fold, block).reshape(-1, block[0] * block[1])
     packed = np.packbits(flat, axis=1)
     _, first, codes = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     width = max(1, (len(first) - 1).bit_length())
     bits = (codes.reshape(-1, lanes, 1) >> np.arange(width) & 1).astype(bool)
-    return Weights(bits.reshape(-1, lanes * width), block, flat[first], lanes)
+    return Weights(bits.reshape(-1, lanes * width), block, flat[first], entries=len(first), copies=lanes)

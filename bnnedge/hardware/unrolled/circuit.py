@@ -36,11 +36,12 @@ class Literal(NamedTuple):
 
 @dataclass(frozen=True)
 class Number:
-    """Wires that hold ``value − offset``, unsigned.
+    """Wires that hold ``value − offset``, unsigned, modulo 2^bits of the circuit.
 
     Attributes:
         name: of the wires.
-        maximum: the most that they can hold, at least 0.
+        maximum: the most that they can hold, at least 0; there was no carry to drop where it is less than
+            the circuit's bits can.
         offset: what to add for the value that is meant; it costs nothing.
         level: adders and compressors, one after another, from the layer's inputs to here.
     """
@@ -61,12 +62,14 @@ class Circuit:
     """Statements of a layer's module, in order, and what they are expected to cost.
 
     Attributes:
+        bits: that tell a layer's sums apart, and so the most that a number needs.
         statements: SystemVerilog.
         luts: estimate, in LUT6, as Yosys counts them.
         passes: positions of carry chains that only hand a carry on.
         adders: carry chains.
     """
 
+    bits: int
     statements: list[str] = field(default_factory=list)
     luts: int = 0
     passes: int = 0
@@ -102,11 +105,11 @@ class Circuit:
         carry, counted = literals[0], literals[1:]
         made = Number(
             name,
-            number.maximum + (len(literals) << shift),
+            self._kept(number.maximum + (len(literals) << shift)),
             number.offset - (_inverted(literals) << shift),
             number.level + 1,
         )
-        self._chain(number.width - shift, len(counted).bit_length(), joined=True)
+        self._chain(made.width - shift, number.width - shift, len(counted).bit_length(), joined=True)
         self._sum(
             "accumulate_bits",
             made,
@@ -133,28 +136,36 @@ class Circuit:
         offset -= carry is not None and carry.inverted
         made = Number(
             name,
-            number.maximum + ((most + (carry is not None)) << shift),
+            self._kept(number.maximum + ((most + (carry is not None)) << shift)),
             number.offset + (offset << shift),
             max(number.level, other.level) + 1,
         )
-        self._chain(number.width - shift, other.width)
-        wide = _extended(other.name, other.width, made.width - shift, complement=negative)
+        high = made.width - shift
+        self._chain(high, number.width - shift, other.width)
+        wires = _slice(other, 0, min(high, other.width))
+        wide = _extended(wires, min(high, other.width), high, complement=negative)
         self._sum("add_numbers", made, shift, number, f".other({wide}), .carry({carry or _ZERO})")
         return made
 
     def shifted(self, name: str, number: Number, shift: int) -> Number:
         """``2^shift · number``, which costs nothing."""
-        made = Number(name, number.maximum << shift, number.offset << shift, number.level)
-        zeros = f"{shift}'b0"
-        self.statements.append(f"wire [{number.width + shift - 1}:0] {name} = {{{number.name}, {zeros}}};")
+        maximum = self._kept(number.maximum << shift)
+        made = Number(name, maximum, number.offset << shift, number.level)
+        wires = _slice(number, 0, made.width - shift)
+        self.statements.append(f"wire [{made.width - 1}:0] {name} = {{{wires}, {shift}'b0}};")
         return made
 
-    def _chain(self, width: int, added: int, *, joined: bool = False) -> None:
+    def _kept(self, maximum: int) -> int:
+        """The most that a number can be, of which only the lowest bits are kept."""
+        return min(maximum, (1 << self.bits) - 1)
+
+    def _chain(self, high: int, width: int, added: int, *, joined: bool = False) -> None:
         """Count a carry chain: a LUT where two numbers meet, or where bits are counted before it (joined)."""
-        meet = added if joined else max(0, min(width, added))
+        width, added = max(0, min(high, width)), min(high, added)
+        meet = added if joined else min(width, added)
         self.adders += 1
         self.luts += meet
-        self.passes += max(0, width, added) - meet
+        self.passes += max(width, added) - meet
 
     def _sum(self, part: str, made: Number, shift: int, number: Number, ports: str) -> None:
         """An adder on the upper bits of a number; those below the shift go past it."""

@@ -16,9 +16,9 @@ from bnnedge.packed.file import digest
 from bnnedge.packed.model import PackedModel
 from bnnedge.share import share
 
-__all__ = ["Design", "LayerPlan", "generate"]
+__all__ = ["Design", "LayerPlan", "generate", "parts"]
 
-PARTS = ("count_bits.sv", "add_numbers.sv", "accumulate_bits.sv")
+_PARTS = ("count_bits.sv", "add_numbers.sv", "accumulate_bits.sv")
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,20 @@ class Design:
     ports: Ports
 
 
-def generate(model: PackedModel, *, max_depth: int | None = None, plain: bool = False) -> Design:
+def generate(
+    model: PackedModel,
+    *,
+    max_depth: int | None = None,
+    plain: bool = False,
+    command: str = "bnnedge.hardware.unrolled.generate",
+) -> Design:
     """SystemVerilog of a network whose weights are wiring, the same for the same model.
 
     Args:
         model: of dense layers.
         max_depth: adders and compressors that may follow one another in a layer; None: as is cheapest.
         plain: make the baseline instead, a compressor tree for each neuron by itself.
+        command: that headers name as what wrote them.
 
     Raises:
         ConfigError: a depth below 1, or one for the baseline, which has no other.
@@ -80,7 +87,7 @@ def generate(model: PackedModel, *, max_depth: int | None = None, plain: bool = 
             f"a depth of {max_depth} cannot be asked for{' of the baseline' if plain else ''}",
             "expected at least 1, without plain",
         )
-    header = _header(model, max_depth, plain=plain)
+    header = _header(model, command)
     model = model.canonical()
     files, plans = {}, []
     sources = Sources.straight(model.layers[0].inputs)
@@ -101,9 +108,14 @@ def generate(model: PackedModel, *, max_depth: int | None = None, plain: bool = 
         sources = Sources.straight(layer.outputs) if plain else matrix.sources()
         maximum = None
     top = network_module(model, [plan.module for plan in plans])
-    parts = {name: header + (share("hw") / "rtl" / "unrolled" / name).read_text("utf-8") for name in PARTS}
-    files = parts | files | {"labels.sv": header + label_module(model), "network.sv": header + top}
+    common = {name: header + text for name, text in parts().items()}
+    files = common | files | {"labels.sv": header + label_module(model), "network.sv": header + top}
     return Design(files, len(plans) + 2, 1, tuple(plans), Ports.of(model))
+
+
+def parts() -> dict[str, str]:
+    """Modules that sums are made of, by file name."""
+    return {name: (share("hw") / "rtl" / "unrolled" / name).read_text("utf-8") for name in _PARTS}
 
 
 def _plan(name: str, module: str, built: Built) -> LayerPlan:
@@ -119,12 +131,11 @@ def _what(plan: LayerPlan, matrix: LayerMatrix) -> str:
     )
 
 
-def _header(model: PackedModel, max_depth: int | None, *, plain: bool) -> str:
+def _header(model: PackedModel, command: str) -> str:
     """What the files are, of which checkpoint, and by which command."""
     name = str(model.provenance.get("name", "network"))
     name = "".join(letter for letter in name if letter.isprintable())
-    options = " --plain" * plain + (f" --max-depth {max_depth}" if max_depth is not None else "")
     return (
         f"// {name}, sha256 {digest(model)[:16]}, unrolled: every weight is a wire.\n"
-        f"// Made by: bnnedge export {name} --target rtl --style unrolled{options}\n//\n"
+        f"// Made by: {command}\n//\n"
     )

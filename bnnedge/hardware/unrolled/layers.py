@@ -88,7 +88,7 @@ def _ways(matrix: LayerMatrix, max_depth: int | None) -> Iterator[Callable[[], B
 
 
 def _alone(matrix: LayerMatrix, chain: int, serial: bool) -> Built:
-    weaver = Weaver(chain=chain, serial=serial)
+    weaver = Weaver(Circuit(matrix.sum_bits), chain, serial)
     sums: Sums = []
     for neuron, weights in enumerate(matrix.weights):
         weaver.circuit.comment(f"Neuron {neuron}, by itself.")
@@ -97,7 +97,7 @@ def _alone(matrix: LayerMatrix, chain: int, serial: bool) -> Built:
 
 
 def _tree(matrix: LayerMatrix, chain: int, serial: bool, hops: int, shared: bool) -> Built:
-    weaver = Weaver(chain=chain, serial=serial)
+    weaver = Weaver(Circuit(matrix.sum_bits), chain, serial)
     tree = spanning_tree(matrix.weights, hops, shared=shared)
     numbers: dict[int, Number] = {}
     for node in tree.order:
@@ -117,7 +117,7 @@ def _tree(matrix: LayerMatrix, chain: int, serial: bool, hops: int, shared: bool
 
 
 def _groups(matrix: LayerMatrix, chain: int, serial: bool, size: int) -> Built:
-    weaver = Weaver(chain=chain, serial=serial)
+    weaver = Weaver(Circuit(matrix.sum_bits), chain, serial)
     sums: dict[int, tuple[Number, bool]] = {}
     for group in group_neurons(matrix.weights, size):
         weaver.circuit.comment(f"Neurons {', '.join(map(str, group))}.")

@@ -59,15 +59,27 @@ class LayerMatrix:
         """Bits of an input."""
         return self.maximum.bit_length()
 
+    @property
+    def sum_bits(self) -> int:
+        """Bits that tell the values of a sum apart; as many as a score has, in the last layer."""
+        if self.bounds is None:
+            return int(self.maximum * self.weights.shape[1]).bit_length() + (self.scale == 1)
+        least, most = self.ranges()
+        return max(1, int((most - least).max()).bit_length())
+
+    def ranges(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(outputs,) the least and the most that ``weights · x`` can be."""
+        least = self.maximum * np.minimum(self.weights, 0).sum(axis=1, dtype=np.int64)
+        most = self.maximum * np.maximum(self.weights, 0).sum(axis=1, dtype=np.int64)
+        return least, most
+
     def constants(self) -> list[bool | None]:
         """Whether each neuron is always or never +1; None: neither."""
         if self.bounds is None:
             return [None] * len(self.weights)
-        least = self.maximum * np.minimum(self.weights, 0).sum(axis=1, dtype=np.int64)
-        most = self.maximum * np.maximum(self.weights, 0).sum(axis=1, dtype=np.int64)
         return [
             True if bound <= low else False if bound > high else None
-            for bound, low, high in zip(self.bounds, least, most, strict=True)
+            for bound, low, high in zip(self.bounds, *self.ranges(), strict=True)
         ]
 
     def sources(self) -> Sources:

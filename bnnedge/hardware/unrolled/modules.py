@@ -12,7 +12,7 @@ from bnnedge.hardware.unrolled.layers import Built
 from bnnedge.hardware.unrolled.matrices import LayerMatrix
 from bnnedge.packed.fold import Lattice
 
-__all__ = ["at_least", "layer_module", "score_bits"]
+__all__ = ["at_least", "layer_module", "reaches", "score_bits"]
 
 
 def score_bits(lattice: Lattice) -> int:
@@ -40,8 +40,8 @@ def layer_module(name: str, built: Built, matrix: LayerMatrix, lattice: Lattice)
 def _activations(built: Built, matrix: LayerMatrix, bounds: NDArray[np.int64]) -> list[str]:
     """``y[j]``: whether a sum is at least the neuron's bound."""
     lines = []
-    for neuron, (constant, (number, complemented)) in enumerate(
-        zip(matrix.constants(), built.sums, strict=True)
+    for neuron, (constant, (number, complemented), least, most) in enumerate(
+        zip(matrix.constants(), built.sums, *matrix.ranges(), strict=True)
     ):
         bound = int(bounds[neuron])
         if constant is not None:
@@ -50,12 +50,38 @@ def _activations(built: Built, matrix: LayerMatrix, bounds: NDArray[np.int64]) -
             lines.append(f"assign y[{neuron}] = {fires};  // {said} +1")
             continue
         # The complement's sum is −sum, and −sum >= 1 − bound exactly where sum < bound.
-        least = (1 - bound if complemented else bound) - number.offset
-        fires = at_least([f"{number.name}[{bit}]" for bit in range(number.width)], least)
-        sign = "<" if complemented else ">="
+        reach = (-most, 1 - bound, -least) if complemented else (least, bound, most)
+        bits = [f"{number.name}[{bit}]" for bit in range(number.width)]
+        fires = reaches(bits, *(int(value) - number.offset for value in reach))
         fires = f"~({fires})" if complemented else fires
-        lines.append(f"assign y[{neuron}] = {fires};  // {number.name} {sign} {least}")
+        said = f"its complement's sum < {1 - bound}" if complemented else f"its sum >= {bound}"
+        lines.append(f"assign y[{neuron}] = {fires};  // {said}")
     return lines
+
+
+def reaches(bits: Sequence[str], least: int, bound: int, most: int) -> str:
+    """Whether a number between two others, ``least < bound <= most``, is at least ``bound``.
+
+    Of the number there is the remainder by 2^bits, lowest bit first, which tells all of its values apart. Of
+    a circle of remainders those from ``bound`` to ``most`` are wanted, and those from there on to ``least``
+    never come: the arc may end at the roundest of them, with which it takes the fewest bits to compare.
+
+    A comparison apart from the adder takes less than one inside it, where the sum begins so that its highest
+    bit says it: of a constant before a carry chain, each bit that is set needs a LUT of its own.
+
+    >>> reaches(["a", "b", "c"], 5, 8, 11)
+    '~(c)'
+    """
+    size = 1 << len(bits)
+    turns = least // size * size
+    least, bound, most = least - turns, bound - turns, most - turns
+    if most < size:
+        return at_least(bits, bound)
+    end = max(range(most + 1 - size, least + 1), key=lambda end: (end & -end, end))
+    before = f"~({at_least(bits, end)})"
+    if bound < size:
+        return f"{at_least(bits, bound)} | {before}"
+    return f"{at_least(bits, bound - size)} & {before}"
 
 
 def at_least(bits: Sequence[str], least: int) -> str:

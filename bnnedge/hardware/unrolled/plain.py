@@ -12,11 +12,11 @@ __all__ = ["plain_layer"]
 
 def plain_layer(name: str, matrix: LayerMatrix) -> Built:
     """Every neuron's sum by 6:3 and 3:2 compressors, and an addition of the two rows that they leave."""
-    circuit = Circuit()
+    circuit = Circuit(matrix.sum_bits)
     modules, sums = [], []
     for neuron, weights in enumerate(matrix.weights):
         terms = terms_of(nonzero(weights), matrix.planes)
-        inside = Circuit()
+        inside = Circuit(matrix.sum_bits)
         number = _compressed(inside, terms, f"neuron{neuron}")
         body = "\n".join(f"  {line}" for line in inside.statements)
         modules.append(

@@ -42,7 +42,7 @@ class Weaver:
         serial: whether bits may be accumulated on a sum right away, one chain after another.
     """
 
-    circuit: Circuit = field(default_factory=Circuit)
+    circuit: Circuit
     chain: int = LONG_CHAIN
     serial: bool = True
     _parts: dict[str, count[int]] = field(default_factory=dict)
@@ -54,7 +54,8 @@ class Weaver:
     def sum(self, name: str, terms: Terms, start: Number | None = None) -> Number:
         """``start``, or 0, and every bit as often as its power of two says."""
         total = start
-        for shift in sorted(terms):
+        # A power of two beyond the bits that are kept changes none of them.
+        for shift in sorted(power for power in terms if power < self.circuit.bits):
             if total is not None:
                 total = self._onto(name, total, terms[shift], shift)
             elif shift:
@@ -72,17 +73,20 @@ class Weaver:
         return way(self, name, total, literals, shift)
 
     def _cost(self, way: Way, *arguments: object) -> float:
-        tried = replace(self, circuit=Circuit(), _parts={})
+        tried = replace(self, circuit=Circuit(self.circuit.bits), _parts={})
         way(tried, *arguments)
         return tried.circuit.cost
 
     def _add_count(self, name: str, total: Number, literals: Sequence[Literal], shift: int) -> Number:
-        counted = self._counted(name, literals[1:])
-        return self.circuit.add(self.part(name), total, counted, shift=shift, carry=literals[0])
+        carry, *rest = _upright(literals)
+        counted = self._counted(name, rest)
+        return self.circuit.add(self.part(name), total, counted, shift=shift, carry=carry)
 
     def _accumulate(self, name: str, total: Number, literals: Sequence[Literal], shift: int = 0) -> Number:
-        for start in range(0, len(literals), COUNTED):
-            bits = literals[start : start + COUNTED]
+        literals, blocks = _upright(literals), -(-len(literals) // COUNTED)
+        for block, carry in enumerate(literals[:blocks]):
+            start = blocks + block * (COUNTED - 1)
+            bits = [carry, *literals[start : start + COUNTED - 1]]
             total = self.circuit.accumulate(self.part(name), total, bits, shift)
         return total
 
@@ -90,7 +94,9 @@ class Weaver:
         """How many bits are set: chains, added in pairs; each addition takes a bit as carry."""
         size = COUNTED * (1 + self.chain)
         blocks = -(-(len(literals) + 1) // (size + 1))
-        carries, rest = list(literals[: blocks - 1]), literals[blocks - 1 :]
+        literals = _upright(literals)
+        carries, rest = literals[: blocks - 1], literals[blocks - 1 :]
+        rest = [literal for at in range(blocks) for literal in rest[at::blocks]]
         chains = [rest[at : at + size] for at in range(0, len(rest), size)]
         if len(chains) < blocks:  # one bit is left over, and there is one addition less to take it
             chains.append([carries.pop()])
@@ -105,9 +111,14 @@ class Weaver:
         return numbers[0]
 
     def _chained(self, name: str, literals: Sequence[Literal]) -> Number:
-        return self._accumulate(
-            name, self.circuit.count(self.part(name), literals[:COUNTED]), literals[COUNTED:]
-        )
+        literals = _upright(literals)
+        first = self.circuit.count(self.part(name), literals[-COUNTED:])
+        return self._accumulate(name, first, literals[:-COUNTED])
+
+
+def _upright(literals: Sequence[Literal]) -> list[Literal]:
+    """Inputs first, then complements: a carry, which is taken in front, has no LUT before it to invert it."""
+    return sorted(literals, key=lambda literal: literal.inverted)
 
 
 Way = Callable[..., Number]

@@ -18,7 +18,7 @@ __all__ = ["Tree", "spanning_tree"]
 
 Weights = NDArray[np.int16]
 
-LEAST_SHARED = 4
+LEAST_SHARED = 2
 """Corrections that a Steiner point has to save: it costs a part of its own, and rounding to whole parts."""
 
 

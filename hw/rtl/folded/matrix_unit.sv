@@ -16,6 +16,8 @@ module matrix_unit #(
     parameter int BLOCK_PE = PE,
     parameter int BLOCK_SIMD = SIMD,
     parameter int ENTRIES = 0,        // distinct blocks; 0: weights are not coded
+    parameter int BANKS = 0,          // groups of SIMD inputs with blocks of their own; 0: a dictionary, or none
+    parameter bit COMPLEMENTS = 0,    // whether codes have a bit for the complement of a block
     parameter WEIGHTS_FILE = "",
     parameter BLOCKS_FILE = "",
     parameter THRESHOLDS_FILE = "",
@@ -66,6 +68,9 @@ module matrix_unit #(
         .LANES((PE / BLOCK_PE) * (SIMD / BLOCK_SIMD)),
         .BLOCK_BITS(BLOCK_PE * BLOCK_SIMD),
         .ENTRIES(ENTRIES),
+        .BANKS(BANKS),
+        .GROUPS(SIMD / BLOCK_SIMD),
+        .COMPLEMENTS(COMPLEMENTS),
         .WORDS_FILE(WEIGHTS_FILE),
         .BLOCKS_FILE(BLOCKS_FILE)
     ) u_weights (

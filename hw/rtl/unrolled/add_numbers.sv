@@ -1,4 +1,4 @@
-// total + other + carry, on one carry chain; the caller sees to it that the sum fits.
+// total + other + carry, modulo 2^WIDTH, on one carry chain.
 module add_numbers #(
     parameter WIDTH = 3
 ) (

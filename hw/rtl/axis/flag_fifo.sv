@@ -11,7 +11,7 @@ module flag_fifo #(
     output logic out_flag
 );
     localparam int BITS = $clog2(DEPTH);
-    logic [DEPTH-1:0] flags;
+    logic flags[DEPTH];
     logic [BITS:0] written, read;
 
     assign full = written - read == (BITS + 1)'(DEPTH);

@@ -1,0 +1,1 @@
+"""Studies: many trainings of one question, their statistics, and what a paper is compared with."""
