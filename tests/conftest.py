@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bnnedge.data.dataset import Dataset
 from bnnedge.data.registry import load_dataset
 from tests.commands import Bnnedge, runner
+
+# No test fails for its time: machines are shared.
+settings.register_profile("bnnedge", deadline=None)
+settings.load_profile("bnnedge")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -33,7 +33,7 @@ def test_sampling_equals_enumeration_on_tiny_networks(seed: int) -> None:
     model = random_model(seed, widths, kind=kind, maximum=7, bits=1)  # type: ignore[arg-type]
     inputs, labels = answers(model, 40, seed)
     sampling = FlipSampling(
-        probability=(0.02, 0.1, 0.5)[seed % 3], scans=1500, inverse_temperature=8.0, seed=seed
+        probability=(0.02, 0.1, 0.5)[seed % 3], scans=4000, inverse_temperature=8.0, seed=seed
     )
     found, truth = dllc(model, inputs, labels, sampling), dllc_by_enumeration(model, inputs, labels, sampling)
     assert abs(found.diagnosis.mean - truth) < 3 * found.diagnosis.error + 1e-9

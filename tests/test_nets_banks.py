@@ -70,7 +70,7 @@ def test_settling_brings_patterns_nearer(settings: BankConfig) -> None:
         bank.settle(latent)
         fits.append(fit())
     assert fits[-1] > fits[0]
-    assert set(bank.patterns.unique().tolist()) == {-1.0, 1.0}
+    assert set(bank.patterns.flatten().tolist()) == {-1.0, 1.0}
 
 
 def test_a_pattern_that_nobody_takes_is_replaced() -> None:

@@ -177,3 +177,13 @@ def test_lessons_are_of_one_size_and_hold_a_batch(digits: Dataset) -> None:
         train_together(config(), digits, [own, Lesson(1, own.samples[1:], own.labels[1:])])
     with pytest.raises(ConfigError, match="batch_size"):
         train_together(config(batch_size=4096), digits, [own])
+
+
+@pytest.mark.usefixtures("float64")
+def test_standardised_inputs_take_the_same_steps_and_are_evaluated_otherwise(digits: Dataset) -> None:
+    """An affine map of the inputs is one of the first sums, which batch-norm takes back in training alone."""
+    settings = change(config(epochs=1), {"net.activation_gradient": "polynomial"})
+    (raw,) = train_together(settings, digits, [lesson(digits, 3)])
+    (standard,) = train_together(settings, digits, [lesson(digits, 3)], (4.9, 6.0))
+    assert standard.train_loss[0] == pytest.approx(raw.train_loss[0], rel=1e-3)
+    assert abs(standard.validation_loss[0] / raw.validation_loss[0] - 1) > 0.01

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from ray.cluster_utils import Cluster
@@ -12,6 +14,7 @@ from bnnedge.errors import ConfigError
 from bnnedge.studies.cluster import RayExecutor
 from bnnedge.studies.results import results
 from bnnedge.studies.sweep import Standing, run_sweep, tasks_of
+from bnnedge.studies.task import Task
 from tests.sweeps import a_study, place_in
 
 MEMORY = 80_000_000  # bytes of an object store: the least that Ray takes
@@ -25,6 +28,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster
     cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def is_at_work(task: Task) -> bool:
+    return bool(task.place.attempts()) and not task.place.run.finished()
 
 
 def test_a_node_that_is_killed_loses_nothing(cluster: Cluster, tmp_path: Path) -> None:
@@ -46,10 +53,17 @@ def test_a_node_that_is_killed_loses_nothing(cluster: Cluster, tmp_path: Path) -
         )
         if standing.error is not None:
             errors.append(standing.error)
-        if standing.done >= 2 and len(nodes) == 2:
-            cluster.remove_node(nodes.pop(), allow_graceful=False)
 
+    def kill() -> None:
+        """A node, while both are at work and some jobs are done."""
+        while len(finished) < 2 or sum(map(is_at_work, tasks)) < 2:
+            time.sleep(0.05)
+        cluster.remove_node(nodes.pop(), allow_graceful=False)
+
+    killer = Thread(target=kill)
+    killer.start()
     failures = run_sweep(study, tasks, lambda: RayExecutor(cluster.address, gpus=0.5), 2, show)
+    killer.join()
     assert failures == {}
     assert len(errors) == 1
     assert "lost" in errors[0]

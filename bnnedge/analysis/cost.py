@@ -18,7 +18,7 @@ class Cost:
     Attributes:
         unrolled_luts: of its sums, every weight a wire, as the generator estimates them.
         memory_bits: of its folded engine's weights, plain.
-        coded_memory_bits: of the same in the smallest coding, a dictionary of blocks where that is smaller.
+        coded_memory_bits: of the same in the smallest coding, a dictionary or banks where that is smaller.
         synthesised_luts: as Yosys counted them.
     """
 

@@ -143,10 +143,8 @@ def _scripts(model: PackedModel, design: Generated, board: Board) -> dict[str, s
 
 
 def _command(model: PackedModel, style: Style, asked: Mapping[str, str | int | None]) -> str:
-    name = str(model.provenance.get("name", "CHECKPOINT"))
-    name = "".join(letter for letter in name if letter.isprintable())
     options = [f" --{option}" + f" {value}" * (value is not True) for option, value in asked.items() if value]
-    return f"bnnedge export {name} --target rtl --style {style}{''.join(options)}"
+    return f"bnnedge export {model.name or 'CHECKPOINT'} --target rtl --style {style}{''.join(options)}"
 
 
 def _described(design: Generated) -> dict[str, object]:

@@ -92,7 +92,7 @@ def generate(
     )
     beats = ceil(model.encoding.features / design.features)
     most = beats + sum(layer.cycles for layer in design.layers)
-    files = design.files | folded_wrapper(model, design.features)
+    files = design.files | folded_wrapper(model, design.features, command)
     return Generated(style, files, design.features, watched, most, folds)
 
 
@@ -101,7 +101,8 @@ def _unrolled(model: PackedModel, max_depth: int | None, *, plain: bool, command
     *hidden, last = zip(model.layers, design.layers, strict=True)
     watched = [Watched(layer.name, plan.module, layer.outputs, 0) for layer, plan in hidden]
     watched.append(Watched(last[0].name, last[1].module, model.classes, design.ports.score))
-    files = design.files | unrolled_wrapper(model, design.latency, design.ports.score, design.ports.label)
+    ports = design.ports
+    files = design.files | unrolled_wrapper(model, design.latency, ports.score, ports.label, command)
     features = model.encoding.features
     return Generated(
         "unrolled", files, features, tuple(watched), design.latency, {}, max_depth=max_depth, plain=plain

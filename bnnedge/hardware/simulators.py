@@ -15,7 +15,7 @@ from bnnedge.hardware.programs import call
 
 __all__ = ["SIMULATORS", "BenchRun", "check_sources", "find_simulator", "run_bench"]
 
-# In order of preference: compiled code is a thousand times faster; g++ takes long over what Yosys writes.
+# In order of preference: the first is compiled and the fastest by far; CXXRTL is for where neither other is.
 SIMULATORS = ("verilator", "iverilog", "cxxrtl")
 TOP = "network_tb"
 
@@ -29,8 +29,8 @@ _LONG = 200_000  # clock cycles from which a run is worth the minutes of an opti
 # it is exact; newer versions know the option, too.
 _CORRECT = ("-fno-const-bit-op-tree",)
 # An unrolled network is megabytes of C++ for some thousand clock cycles: the compiler does as little as it
-# can, neither modules nor gates are copied to where they are used, which halves what it reads, and all of it is
-# one file, as each would read the declarations of all. mnist-tfc: 27 s of work, in place of minutes; 0.7 GB.
+# can, neither modules nor gates are copied to where they are used, which halves what it reads, and all of it
+# is one file, as each would read the declarations of all.
 _QUICK = ("-fno-inline", "-fno-gate", "--output-split", "0", "-MAKEFLAGS", "OPT_FAST=-O0")
 _TASKS = {"$bits", "$clog2", "$readmemh", "$signed", "$unsigned"}
 _WORD = re.compile(r"//[^\n]*|/\*.*?\*/|`|\$\w+|\b(?:import|export)\b", re.DOTALL)

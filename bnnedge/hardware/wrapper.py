@@ -25,12 +25,14 @@ def bytes_a_beat(model: PackedModel) -> int:
     return next(number for number in BEAT_BYTES if model.encoding.features % number == 0)
 
 
-def folded_wrapper(model: PackedModel, features: int) -> dict[str, str]:
+def folded_wrapper(model: PackedModel, features: int, command: str) -> dict[str, str]:
     """Sources by name, for a folded network, which takes so many features at a time."""
-    return _wrapper(model, "network", features)
+    return _wrapper(model, "network", features, command)
 
 
-def unrolled_wrapper(model: PackedModel, latency: int, score_bits: int, label_bits: int) -> dict[str, str]:
+def unrolled_wrapper(
+    model: PackedModel, latency: int, score_bits: int, label_bits: int, command: str
+) -> dict[str, str]:
     """Sources by name, for an unrolled network, which answers after ``latency`` clock cycles.
 
     It cannot wait, so a sample enters only where a place for its result is free: credits and a queue. What
@@ -43,6 +45,7 @@ def unrolled_wrapper(model: PackedModel, latency: int, score_bits: int, label_bi
     needed = max(2, ceil((latency + 2 + model.classes) / pace))
     values: dict[str, object] = {
         "title": _title(model),
+        "command": command,
         "bytes": together,
         "features": features,
         "number_bits": model.encoding.maximum.bit_length(),
@@ -52,7 +55,7 @@ def unrolled_wrapper(model: PackedModel, latency: int, score_bits: int, label_bi
         "pace": pace,
         "depth": 1 << (needed - 1).bit_length(),
     }
-    return _wrapper(model, "network_stream", together) | {STREAM: render(f"{STREAM}.j2", values)}
+    return _wrapper(model, "network_stream", together, command) | {STREAM: render(f"{STREAM}.j2", values)}
 
 
 def wrapper_files() -> frozenset[str]:
@@ -60,10 +63,11 @@ def wrapper_files() -> frozenset[str]:
     return frozenset({f"{WRAPPER}.sv", STREAM, *(path.name for path in _parts("axis"))})
 
 
-def _wrapper(model: PackedModel, inner: str, features: int) -> dict[str, str]:
+def _wrapper(model: PackedModel, inner: str, features: int, command: str) -> dict[str, str]:
     together = bytes_a_beat(model)
     values: dict[str, object] = {
         "title": _title(model),
+        "command": command,
         "bytes": together,
         "beats": model.encoding.features // together,
         "classes": model.classes,
@@ -80,4 +84,4 @@ def _parts(room: str) -> list[Path]:
 
 
 def _title(model: PackedModel) -> str:
-    return f"of network {digest(model)[:12]}, written by bnnedge {bnnedge.__version__}"
+    return f"of {model.name or 'a network'}, {digest(model)[:12]}, written by bnnedge {bnnedge.__version__}"

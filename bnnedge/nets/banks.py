@@ -16,8 +16,8 @@ from bnnedge.runs.config import BankConfig
 
 __all__ = ["PatternBank"]
 
-# Share of a new batch in the running means of the inputs.
-_MOMENTUM = 0.1
+# Share of a new batch in the running means of the inputs: so small that choices do not waver with batches.
+_MOMENTUM = 0.003
 # Inputs that never change have a weight in the choice, too: small, so that no score is 0.
 _LEAST_DEVIATION = 1e-3
 

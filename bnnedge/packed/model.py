@@ -85,6 +85,11 @@ class PackedModel:
         return self.layers[-1].outputs
 
     @property
+    def name(self) -> str:
+        """What the checkpoint's provenance calls it, in printable characters; empty without a name."""
+        return "".join(letter for letter in str(self.provenance.get("name", "")) if letter.isprintable())
+
+    @property
     def lattices(self) -> tuple[Lattice, ...]:
         """The values that each layer's pre-activations can take, in model order."""
         first, *others = self.layers

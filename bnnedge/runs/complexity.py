@@ -22,7 +22,9 @@ class ComplexityConfig:
         term: ``bdm``, ``entropy`` or ``ctm`` of 4x4 blocks; ``bdm_layers``, added up by layer instead of
             pooled; ``rom``, the dictionary of blocks that a folded engine stores; ``distinct``, patterns over
             aligned inputs; ``tree``, the spanning tree between neurons; ``variation``, the same as a total
-            variation, which buys most; ``hardware``, the expected LUTs of the unrolled layers. Those with
+            variation, which saves more LUTs at equal accuracy
+            (``scripts/reproduce_complexity_to_hardware``); ``hardware``, the LUTs expected of
+            unrolled layers, by their variation. Those with
             ``_drawn`` draw weights instead of taking the mean over all, which costs a thirtieth of the time.
             See :mod:`bnnedge.soft.terms`.
         weight: of the term; with a target, the weight to begin with.

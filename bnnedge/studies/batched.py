@@ -33,6 +33,10 @@ _EVALUATED = 1000
 Integers = NDArray[np.int64]
 
 
+Standard = tuple[float, float]
+"""A mean and a standard deviation of inputs."""
+
+
 @dataclass(frozen=True, eq=False)
 class Lesson:
     """What one run is to learn from.
@@ -48,7 +52,9 @@ class Lesson:
     labels: Integers
 
 
-def train_together(config: Config, data: Dataset, lessons: Sequence[Lesson]) -> list[RunSeries]:
+def train_together(
+    config: Config, data: Dataset, lessons: Sequence[Lesson], standard: Standard | None = None
+) -> list[RunSeries]:
     """Train one network on each lesson.
 
     A run computes what ``bnnedge.training.loop.train`` does with its seed and samples: the same initial
@@ -63,6 +69,7 @@ def train_together(config: Config, data: Dataset, lessons: Sequence[Lesson]) -> 
         config: one configuration for all but the seed.
         data: training pool, validation and test split.
         lessons: one for each run, all of as many samples.
+        standard: what is taken off the inputs, and what they are divided by; None: 0 and 1, as they are.
 
     Returns:
         The runs, in the order of their lessons.
@@ -81,13 +88,14 @@ def train_together(config: Config, data: Dataset, lessons: Sequence[Lesson]) -> 
         raise ConfigError(
             f"training.batch_size = {config.training.batch_size} is more than the {size} samples of a lesson"
         )
-    return _Together(config, data, lessons).train()
+    return _Together(config, data, lessons, standard or (0.0, 1.0)).train()
 
 
 class _Together:
     """The runs that are still trained: ``_live`` says which lesson each place of the stack is of."""
 
-    def __init__(self, config: Config, data: Dataset, lessons: Sequence[Lesson]) -> None:
+    def __init__(self, config: Config, data: Dataset, lessons: Sequence[Lesson], standard: Standard) -> None:
+        self._mean, self._deviation = standard
         self._settings, self._data, self._lessons = config.training, data, lessons
         self._stack = Stack([_network(config, data, lesson) for lesson in lessons], config)
         self._pool = torch.from_numpy(data.train.inputs)
@@ -138,7 +146,7 @@ class _Together:
         losses = torch.zeros(len(live))
         for step in range(count // size):
             batch = slice(step * size, (step + 1) * size)
-            inputs = self._pool[samples[:, batch]].to(torch.get_default_dtype())
+            inputs = self._floats(self._pool[samples[:, batch]])
             of_runs = cross_entropy(self._stack.logits(inputs), labels[:, batch], reduction="none").mean(1)
             self._stack.step(of_runs.sum())
             self._recorder.keep(self._stack.weights)
@@ -160,11 +168,15 @@ class _Together:
         total = torch.zeros(self._stack.runs, dtype=torch.float64)
         for start in range(0, len(split.labels), _EVALUATED):
             some = slice(start, start + _EVALUATED)
-            inputs = torch.from_numpy(split.inputs[some]).to(torch.get_default_dtype())
+            inputs = self._floats(torch.from_numpy(split.inputs[some]))
             logits = self._stack.evaluate(inputs)
             labels = torch.from_numpy(split.labels[some]).expand(self._stack.runs, -1)
             total += score(logits, labels).sum(1)
         return total.numpy() / len(split.labels)
+
+    def _floats(self, inputs: Tensor) -> Tensor:
+        floats = inputs.to(torch.get_default_dtype())
+        return floats.sub_(self._mean).div_(self._deviation)
 
     def _finish(self, staying: Sequence[int]) -> dict[int, RunSeries]:
         """Let go of all runs but those of these places, and give what they leave."""

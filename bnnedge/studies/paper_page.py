@@ -14,7 +14,7 @@ from bnnedge.report.study_page import study_page
 from bnnedge.report.table import Table
 from bnnedge.studies.correlation import Correlation
 from bnnedge.studies.paper import SETS, Row
-from bnnedge.studies.paper_tables import Control, lengths_of
+from bnnedge.studies.paper_tables import MEASURES, Control, lengths_of
 from bnnedge.studies.series import RunSeries
 from bnnedge.studies.statistics import Estimate, mean_course, prepared
 from bnnedge.studies.stopping_tables import Trial
@@ -51,7 +51,7 @@ def paper_page(
     """
     tiles = {"Rows": f"{len(runs):,}", "Runs": f"{sum(map(len, runs.values())):,}"}
     charts = [*_courses(runs), *_gaps(correlations), *_controls(controls), *_trials(trials)]
-    keys = [Key(name, colour) for name, colour in _COLOURS.items()]
+    keys = [*(Key(name, colour) for name, colour in _COLOURS.items()), Key("all others", _OTHER)]
     return study_page(
         "Complexity of weight bits in training",
         tiles,
@@ -74,7 +74,7 @@ def conclusions(correlations: Correlations, controls: Controls, trials: Sequence
                 ("block_entropy", row.published.block_entropy),
             ):
                 ours = measures[measure].estimates[_AGGREGATION]
-                yield f"{row.name}: {_beside(measure.replace('_', ' '), ours, published)}."
+                yield f"{row.name}: {_beside(MEASURES[measure], ours, published)}."
         yield f"{row.name}: from epoch to epoch, {_shared(measures['bdm'].differences['pearson'])}."
     for row, found in controls.items():
         yield from _controlled(row, found)

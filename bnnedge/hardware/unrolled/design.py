@@ -133,9 +133,7 @@ def _what(plan: LayerPlan, matrix: LayerMatrix) -> str:
 
 def _header(model: PackedModel, command: str) -> str:
     """What the files are, of which checkpoint, and by which command."""
-    name = str(model.provenance.get("name", "network"))
-    name = "".join(letter for letter in name if letter.isprintable())
     return (
-        f"// {name}, sha256 {digest(model)[:16]}, unrolled: every weight is a wire.\n"
+        f"// {model.name or 'network'}, sha256 {digest(model)[:16]}, unrolled: every weight is a wire.\n"
         f"// Made by: {command}\n//\n"
     )

@@ -79,6 +79,8 @@ def reaches(bits: Sequence[str], least: int, bound: int, most: int) -> str:
         return at_least(bits, bound)
     end = max(range(most + 1 - size, least + 1), key=lambda end: (end & -end, end))
     before = f"~({at_least(bits, end)})"
+    if bound == size:
+        return before
     if bound < size:
         return f"{at_least(bits, bound)} | {before}"
     return f"{at_least(bits, bound - size)} & {before}"
