@@ -42,7 +42,7 @@ def renewed(match: re.Match[str], folder: Path, only: str) -> str:
 def output_of(command: str, folder: Path) -> str:
     print(f"$ {command}", file=sys.stderr, flush=True)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    arguments = shlex.split(re.sub(r"(?<= )(?=models/)|^(?=scripts/)", f"{ROOT}/", command))
+    arguments = shlex.split(re.sub(r"(?<!\S)(?=(models|scripts)/)", f"{ROOT}/", command))
     done = subprocess.run(
         arguments, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
     )

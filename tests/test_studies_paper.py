@@ -47,7 +47,7 @@ def test_controls_are_trained_for_a_fixed_number_of_epochs(name: str) -> None:
 def test_names_of_rows_are_folders_of_one_configuration_each() -> None:
     rows = {row for rows in SETS.values() for row in rows}
     assert len({row.name for row in rows}) == len(rows)
-    assert len({(to_toml(config_of(row)), row.control) for row in rows}) == len(rows)
+    assert len({(to_toml(config_of(row)), row.control, row.standardised) for row in rows}) == len(rows)
 
 
 def test_a_chunk_is_trained_into_a_file_and_read_back(tmp_path: Path) -> None:
