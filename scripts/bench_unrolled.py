@@ -43,7 +43,7 @@ from bnnedge.packed.fold import Lattice
 from bnnedge.packed.model import PackedModel
 
 MODELS = ("digits-tfc", "mnist-tfc", "fashion-tfc")
-WEIGHTS = 1 << 13
+WEIGHTS = 1 << 10
 GENERATE = """
 import resource, sys, time
 import bnnedge
