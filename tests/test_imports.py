@@ -33,7 +33,7 @@ MAY_IMPORT = {
 # The command line parses, calls and prints: it may use every room.
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 KNOW_TORCH = {"soft", "nets", "training", "importers/brevitas.py", "importers/state_dict.py"}
-KNOW_TORCH |= {f"llc/{name}.py" for name in ("estimator", "objective", "sampler")}
+KNOW_TORCH |= {f"llc/{name}.py" for name in ("estimator", "objective", "pilot", "sampler", "signs")}
 KNOW_TORCH |= {f"studies/{name}.py" for name in ("batched", "recorder", "stack")}
 FRAMEWORKS = {"torch", "brevitas"}
 

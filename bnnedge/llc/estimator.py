@@ -13,12 +13,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from bnnedge.errors import ConfigError, UnsupportedError
+from bnnedge.errors import ConfigError
 from bnnedge.llc.diagnostics import Diagnosis, diagnose
 from bnnedge.llc.objective import Data, Loss, Objective, Parameters, evaluating
-from bnnedge.llc.sampler import Chains, Integrator, Posterior, top_eigenvalue
+from bnnedge.llc.pilot import Pilot
+from bnnedge.llc.sampler import Chains, Integrator, Posterior
+from bnnedge.llc.signs import refuse_signs
 
 __all__ = ["Estimate", "Sampling", "llc"]
 
@@ -28,13 +30,6 @@ MOST_CHANGE = 0.05
 HALVINGS = 4
 """Of the step, until two agree."""
 
-PILOT = 50
-COURANT = 0.5
-"""Half the step times the largest curvature: at 2 a quadratic is unstable."""
-PILOTS = 12
-TRIALS = 5
-FLOOR = 0.1
-"""Of RMSprop, as a share of the gradients' root mean square: it bounds the scale of what does not matter."""
 MOST_TOGETHER = 1 << 24
 """Parameters of all chains that move as one batched program."""
 
@@ -158,7 +153,7 @@ def llc(model: nn.Module, loss: Loss, data: Data, sampling: Sampling | None = No
                 raise ConfigError("n / log n takes at least 3 samples", "give inverse_temperature")
             beta = objective.samples / math.log(objective.samples)
         posterior = Posterior(objective, beta, sampling.localisation)
-        _refuse_signs(posterior, sampling.seed)
+        refuse_signs(posterior, sampling.seed)
         return _Run(posterior, sampling).estimate()
 
 
@@ -213,14 +208,15 @@ class _Run:
 
     def __init__(self, posterior: Posterior, sampling: Sampling) -> None:
         self._posterior, self._sampling = posterior, sampling
+        self._pilot = Pilot(posterior, sampling.integrator, sampling.draws, sampling.seed)
         self._scale: Parameters | None = None
 
     def estimate(self) -> Estimate:
         """Sample at a step, and at half of it; where these differ, that half becomes the step."""
-        step = self._sampling.step
+        step, pilot = self._sampling.step, self._pilot
         if self._sampling.preconditioner == "rmsprop":
-            self._scale = self._mean_squares(self._safe_step() if step is None else step)
-        step = self._safe_step() if step is None else step
+            self._scale = pilot.mean_squares(pilot.safe_step(None) if step is None else step)
+        step = pilot.safe_step(self._scale) if step is None else step
         if not 0 < step < math.inf:
             return self._refused(step, "no step is stable: the loss is not finite near the start")
         drawn, slower, hotter = self._drawn(step), None, None
@@ -245,7 +241,7 @@ class _Run:
 
     def _drawn(self, step: float) -> _Drawn:
         """Draws of chains that begin at the start, as many as it takes, or as there may be."""
-        chains, draws = self._chains(step, 0), self._sampling.draws
+        chains, draws = self._chains(step), self._sampling.draws
         self._advance(chains, draws)
         traces = self._advance(chains, draws)
         while np.isfinite(traces).all():
@@ -311,29 +307,14 @@ class _Run:
             "parameters": posterior.objective.parameters,
         }
 
-    def _chains(self, step: float, purpose: int, chains: int | None = None) -> list[Chains]:
+    def _chains(self, step: float) -> list[Chains]:
         """Walkers at the start, as one batched program or one after another: the same numbers either way."""
-        chains = self._sampling.chains if chains is None else chains
-        together = self._sampling.together
+        sampling, together = self._sampling, self._sampling.together
         if together is None:
-            together = chains * self._posterior.objective.parameters <= MOST_TOGETHER
-        generators = [self._generator(purpose, chain) for chain in range(chains)]
+            together = sampling.chains * self._posterior.objective.parameters <= MOST_TOGETHER
+        generators = [self._posterior.generator(sampling.seed, 0, chain) for chain in range(sampling.chains)]
         groups = [generators] if together else [[generator] for generator in generators]
-        return [
-            Chains(self._posterior, group, step, self._sampling.integrator, self._scale) for group in groups
-        ]
-
-    def _generator(self, *purpose: int) -> torch.Generator:
-        seed = np.random.default_rng((self._sampling.seed, *purpose)).integers(2**63)
-        return torch.Generator(device=self._device).manual_seed(int(seed))
-
-    @property
-    def _pilot_steps(self) -> int:
-        return min(PILOT, self._sampling.draws)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(iter(self._posterior.objective.start.values())).device
+        return [Chains(self._posterior, group, step, sampling.integrator, self._scale) for group in groups]
 
     def _advance(self, chains: list[Chains], steps: int) -> NDArray[np.float64]:
         traces = np.concatenate([some.run(steps) for some in chains])
@@ -345,76 +326,3 @@ class _Run:
         if objective.whole or objective.endless:
             return float((traces < 0).mean())
         return float((torch.cat([objective.excess(some.at) for some in chains]) < 0).double().mean())
-
-    def _safe_step(self) -> float:
-        """ε of the largest curvature, at the start and at the end of a pilot chain; 0 if none is stable."""
-        generator = self._generator(2)
-        start = {name: value[None] for name, value in self._posterior.objective.start.items()}
-        step = self._step_at(start, generator)
-        for _ in range(PILOTS):
-            (pilot,) = self._chains(step, 3, chains=1)
-            fine = np.isfinite(pilot.run(self._pilot_steps)).all()
-            wanted = self._step_at(pilot.at, generator) if fine else step / 10
-            if fine and wanted > step / 1.5:
-                return min(step, wanted)
-            step = min(wanted, step / 1.5)
-        return 0.0
-
-    def _step_at(self, at: Parameters, generator: torch.Generator) -> float:
-        top = top_eigenvalue(self._posterior, at, self._scale, generator)
-        return 2 * COURANT / top if 0 < top < math.inf else math.inf
-
-    def _mean_squares(self, step: float) -> Parameters:
-        """RMSprop's scale, 1 / (δ + √v), of mean 1: v of the loss's gradients on a pilot chain."""
-        (pilot,) = self._chains(step, 4, chains=1)
-        generators = [self._generator(5)]
-        squares = {name: torch.zeros_like(value[0]) for name, value in pilot.at.items()}
-        for _ in range(self._pilot_steps):
-            pilot.run(1)
-            _, slope = self._posterior.slope(pilot.at, generators)
-            for name, value in squares.items():
-                value.add_(slope[name][0].square())
-        roots = {name: value.sqrt() for name, value in squares.items()}
-        floor = FLOOR * float(torch.cat([value.flatten() for value in roots.values()]).square().mean().sqrt())
-        scale = {name: 1 / (value + floor) for name, value in roots.items()}
-        mean = float(torch.cat([value.flatten() for value in scale.values()]).mean())
-        return {name: value / mean for name, value in scale.items()}
-
-
-def _refuse_signs(posterior: Posterior, seed: int) -> None:
-    """See that the loss moves when the parameters do, as little as that is.
-
-    Weights that are used by their signs leave it exactly as it is, whatever their gradients say: its level
-    sets are full-dimensional, λ is 0, and what a chain returns is a property of the prior alone.
-    """
-    objective = posterior.objective
-    generator = torch.Generator(device=next(iter(objective.start.values())).device).manual_seed(seed)
-    batch = [objective.batch(generator)]
-    still = 0
-    for _ in range(TRIALS):
-        at = {name: _near(value, 0.05, generator)[None] for name, value in objective.start.items()}
-        excess, slope = objective.excess_and_gradient(at, batch)
-        size = max(float(value.abs().max()) for value in slope.values())
-        if not (math.isfinite(size) and excess.isfinite().all()):
-            continue  # it moves, and how
-        if size > 0:
-            at = {name: value + 1e-5 * _spread(value) * slope[name] / size for name, value in at.items()}
-            still += bool(objective.excess_and_gradient(at, batch)[0] == excess)
-        else:
-            still += 1
-    if still > TRIALS // 2:
-        raise UnsupportedError(
-            "the loss does not change with the parameters, which are used by their signs or not at all: its "
-            "local learning coefficient is 0",
-            "bnnedge llc CHECKPOINT measures the discrete one, over flips of the deployed bits",
-        )
-
-
-def _near(value: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    noise = torch.randn(value.shape, generator=generator, dtype=value.dtype, device=value.device)
-    return value + share * _spread(value) * noise
-
-
-def _spread(value: Tensor) -> float:
-    """Root mean square of a parameter; 1 of one that is 0."""
-    return float(value.double().square().mean().sqrt()) or 1.0

@@ -93,6 +93,11 @@ class Objective:
         return sum(value.numel() for value in self.start.values())
 
     @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return next(iter(self.start.values())).device
+
+    @property
     def whole(self) -> bool:
         """Whether every step sees every sample."""
         return not isinstance(self._data, Stream) and self._batch_size is None

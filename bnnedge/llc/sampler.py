@@ -40,6 +40,11 @@ class Posterior:
     inverse_temperature: float
     localisation: float
 
+    def generator(self, seed: int, *purpose: int) -> torch.Generator:
+        """Random numbers on the parameters' device, the same for the same seed and purpose."""
+        drawn = np.random.default_rng((seed, *purpose)).integers(2**63)
+        return torch.Generator(device=self.objective.device).manual_seed(int(drawn))
+
     def slope(self, at: Parameters, generators: list[torch.Generator]) -> tuple[Tensor, Parameters]:
         """The excess loss of each chain's batch, and ∇L there."""
         batches = [self.objective.batch(generator) for generator in generators]

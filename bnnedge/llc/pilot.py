@@ -1,0 +1,83 @@
+"""What is found out before chains are drawn: how long a step may be, and how to scale the parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bnnedge.llc.objective import Parameters
+from bnnedge.llc.sampler import Chains, Integrator, Posterior, top_eigenvalue
+
+__all__ = ["Pilot"]
+
+STEPS = 50
+COURANT = 0.5
+"""Half the step times the largest curvature: at 2 a quadratic is unstable."""
+PILOTS = 12
+FLOOR = 0.1
+"""Of RMSprop, as a share of the gradients' root mean square: it bounds the scale of what does not matter."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """One chain at a time, whose draws nothing keeps.
+
+    Attributes:
+        posterior: what it samples.
+        integrator: how it moves.
+        draws: steps that it takes at most.
+        seed: of everything that is random.
+    """
+
+    posterior: Posterior
+    integrator: Integrator
+    draws: int
+    seed: int
+
+    def safe_step(self, scale: Parameters | None) -> float:
+        """ε of the largest curvature, at the start and at the end of a pilot; 0 if none is stable.
+
+        Args:
+            scale: the preconditioner.
+        """
+        generator = self.posterior.generator(self.seed, 2)
+        start = {name: value[None] for name, value in self.posterior.objective.start.items()}
+        step = self._step_at(start, scale, generator)
+        for _ in range(PILOTS):
+            chain = self._chain(step, 3, scale)
+            fine = np.isfinite(chain.run(self._steps)).all()
+            wanted = self._step_at(chain.at, scale, generator) if fine else step / 10
+            if fine and wanted > step / 1.5:
+                return min(step, wanted)
+            step = min(wanted, step / 1.5)
+        return 0.0
+
+    def mean_squares(self, step: float) -> Parameters:
+        """RMSprop's scale, 1 / (δ + √v), of mean 1: v of the loss's gradients on a pilot of this step."""
+        chain, generators = self._chain(step, 4, None), [self.posterior.generator(self.seed, 5)]
+        squares = {name: torch.zeros_like(value[0]) for name, value in chain.at.items()}
+        for _ in range(self._steps):
+            chain.run(1)
+            _, slope = self.posterior.slope(chain.at, generators)
+            for name, value in squares.items():
+                value.add_(slope[name][0].square())
+        roots = {name: value.sqrt() for name, value in squares.items()}
+        floor = FLOOR * float(torch.cat([value.flatten() for value in roots.values()]).square().mean().sqrt())
+        scale = {name: 1 / (value + floor) for name, value in roots.items()}
+        mean = float(torch.cat([value.flatten() for value in scale.values()]).mean())
+        return {name: value / mean for name, value in scale.items()}
+
+    @property
+    def _steps(self) -> int:
+        return min(STEPS, self.draws)
+
+    def _chain(self, step: float, purpose: int, scale: Parameters | None) -> Chains:
+        generators = [self.posterior.generator(self.seed, purpose, 0)]
+        return Chains(self.posterior, generators, step, self.integrator, scale)
+
+    def _step_at(self, at: Parameters, scale: Parameters | None, generator: torch.Generator) -> float:
+        top = top_eigenvalue(self.posterior, at, scale, generator)
+        return 2 * COURANT / top if 0 < top < math.inf else math.inf
