@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,18 +11,15 @@ from bnnedge.llc.discrete import DiscreteEstimate
 from bnnedge.report.charts import Line, colour_of, line_chart
 from bnnedge.report.curves import Curve, Key
 from bnnedge.report.study_page import study_page
-from bnnedge.report.table import Column, Table
+from bnnedge.report.table import Cell, Column, Table
 
-__all__ = ["llc_page", "llc_table"]
+__all__ = ["ESTIMATE", "estimate_cells", "llc_page", "llc_table", "setting_notes"]
 
 Named = Sequence[tuple[str, DiscreteEstimate]]
 
 POINTS = 300  # of a trace
 
-_COLUMNS = (
-    Column("checkpoint", "checkpoint"),
-    Column("layers", "bits that flip"),
-    Column("loss_nats", "loss\n(nats)", ".4f"),
+ESTIMATE = (
     Column("dllc", "dllc", "+.2f"),
     Column("standard_error", "±", ".2f"),
     Column("verdict", "verdict"),
@@ -30,26 +27,32 @@ _COLUMNS = (
     Column("effective_draws", "effective\ndraws", ",.0f"),
     Column("rhat", "split\nR-hat", ".3f"),
 )
+"""Columns of an estimate; see :func:`estimate_cells`."""
+
+_COLUMNS = (
+    Column("checkpoint", "checkpoint"),
+    Column("layers", "bits that flip"),
+    Column("loss_nats", "loss\n(nats)", ".4f"),
+    *ESTIMATE,
+)
+
+
+def estimate_cells(one: DiscreteEstimate) -> Sequence[Cell]:
+    """The cells of :data:`ESTIMATE`."""
+    diagnosis = one.diagnosis
+    return (one.value, one.standard_error, one.verdict, one.accepted, diagnosis.effective, diagnosis.rhat)
+
+
+def setting_notes(estimates: Iterable[DiscreteEstimate], samples: str = "") -> list[str]:
+    """p, nβ and n, to which a figure belongs, a line each of them that occurs; what the samples are."""
+    settings = {(one.probability, one.inverse_temperature, one.samples) for one in estimates}
+    return [f"p = {p:g}, nβ = {nbeta:,.1f}, n = {n:,}{samples}." for p, nbeta, n in sorted(settings)]
 
 
 def llc_table(estimates: Named) -> Table:
     """A row an estimate; p, nβ and n below, and why a figure is missing."""
-    rows = [
-        (
-            name,
-            _flipping(one),
-            one.loss,
-            one.value,
-            one.standard_error,
-            one.verdict,
-            one.accepted,
-            one.diagnosis.effective,
-            one.diagnosis.rhat,
-        )
-        for name, one in estimates
-    ]
-    settings = {(one.probability, one.inverse_temperature, one.samples) for _, one in estimates}
-    notes = [f"p = {p:g}, nβ = {nbeta:,.1f}, n = {n:,}." for p, nbeta, n in sorted(settings)]
+    rows = [(name, _flipping(one), one.loss, *estimate_cells(one)) for name, one in estimates]
+    notes = setting_notes(one for _, one in estimates)
     notes += [f"{name}, {_flipping(one)}: {said}." for name, one in estimates for said in one.reasons]
     return Table(
         "Discrete local learning coefficient: nβ (E[L] − L*) over flips", _COLUMNS, rows, notes=notes

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bnnedge.report.llc import ESTIMATE, estimate_cells, setting_notes
 from bnnedge.report.table import Cell, Column, Table
 from bnnedge.studies.alone import Coefficient
 from bnnedge.studies.correlation import Correlation
@@ -26,12 +27,7 @@ _COEFFICIENTS = (
     Column("epoch", "epoch", "d"),
     Column("train_loss", "training\nloss (nats)", ".3f"),
     Column("bdm", "BDM\n(bits)", ",.0f"),
-    Column("dllc", "dllc", "+.2f"),
-    Column("standard_error", "±", ".2f"),
-    Column("verdict", "verdict"),
-    Column("accepted", "accepted", ".0%"),
-    Column("effective", "effective\ndraws", ",.0f"),
-    Column("rhat", "split\nR-hat", ".3f"),
+    *ESTIMATE,
 )
 
 
@@ -61,20 +57,7 @@ def layers_table(
 def coefficients_table(found: Sequence[Coefficient]) -> Table:
     """The discrete local learning coefficient along training; a dash where the chains cannot be believed."""
     lines: list[Sequence[Cell]] = [
-        (
-            one.seed,
-            one.epoch,
-            one.train_loss,
-            one.bdm,
-            one.estimate.value,
-            one.estimate.standard_error,
-            one.estimate.verdict,
-            one.estimate.accepted,
-            one.estimate.diagnosis.effective,
-            one.estimate.diagnosis.rhat,
-        )
-        for one in found
+        (one.seed, one.epoch, one.train_loss, one.bdm, *estimate_cells(one.estimate)) for one in found
     ]
-    settings = {(e.probability, e.inverse_temperature, e.samples) for e in (one.estimate for one in found)}
-    notes = [f"p = {p:g}, nβ = {beta:,.1f}, n = {n:,} training samples." for p, beta, n in sorted(settings)]
+    notes = setting_notes((one.estimate for one in found), " training samples")
     return Table("Discrete local learning coefficient along training", _COEFFICIENTS, lines, notes=notes)
