@@ -9,23 +9,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bnnedge.complexity.trajectory import Trajectory
 from bnnedge.data.cache import cache_dir
 from bnnedge.data.dataset import Dataset
 from bnnedge.runs.config import load_config, override
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.trajectory import write_steps
+from bnnedge.training import loop
 from bnnedge.training.loop import train
+from bnnedge.training.tracker import StepTracker
 
-__all__ = ["BATCH", "CHARGES", "PlainTfc", "brevitas_epoch", "our_epochs", "plain_epochs"]
+__all__ = ["BATCH", "CHARGES", "PlainTfc", "brevitas_epoch", "our_epochs", "plain_epochs", "tracking_charge"]
 
+BLOCK = 10
 WIDTHS, BATCH = (784, 64, 64, 64, 10), 100
 TORCHVISION = "torchvision==0.29.2"
 # Terms of the loss that a training on this network pays for, at no more than a step's time again.
@@ -38,15 +45,70 @@ CHARGES = {
 }
 
 
-def our_epochs(data: Dataset, epochs: int, *settings: str) -> list[tuple[float, float]]:
-    """CPU and wall seconds of each epoch of ``bnnedge train mnist-tfc``: steps, validation, files."""
-    moments: list[tuple[float, float]] = []
+def our_epochs(data: Dataset, epochs: int, *settings: str) -> list[float]:
+    """CPU seconds of each epoch but the first of ``bnnedge train mnist-tfc``: steps, validation, files."""
+    moments: list[float] = []
     config = override(load_config("mnist-tfc"), [f"training.epochs={epochs}", *settings])
     with tempfile.TemporaryDirectory() as scratch:
         run = RunDirectory.create(Path(scratch) / "run", config)
-        train(config, data, run, lambda _: moments.append((time.process_time(), time.perf_counter())))
+        train(config, data, run, lambda _: moments.append(time.process_time()))
     # There is no moment before the first epoch, which would have the time of everything that goes before it.
-    return [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(moments)]
+    return [after - before for before, after in pairwise(moments)]
+
+
+def tracking_charge(data: Dataset, rounds: int = 10) -> tuple[float, float, float]:
+    """Seconds of a step without the tracker, and what tracking each adds to it, by the clock and in CPU time.
+
+    Whole epochs differ by more than the few per cent in question. So blocks of ten steps of one training go
+    with the tracker or without, by chance. What waits for an epoch's end is timed by itself, in others.
+    """
+    blocks: tuple[list[float], list[float]] = ([], [])
+    ends: list[float] = []
+    threads: list[float] = []
+    for _ in range(rounds):
+        with mock.patch.object(loop, "StepTracker", _in_turns(blocks)):
+            our_epochs(data, 4, "training.track=steps")
+        with (
+            mock.patch.object(StepTracker, "epoch", _timed(StepTracker.epoch, time.perf_counter, ends)),
+            mock.patch.object(loop, "write_steps", _timed(write_steps, time.perf_counter, ends)),
+            mock.patch.object(Trajectory, "follow", _timed(Trajectory.follow, time.thread_time, threads)),
+        ):
+            our_epochs(data, 4, "training.track=steps")
+    without, tracked = (float(np.median(times)) / BLOCK for times in blocks)
+    steps = rounds * 4 * (len(data.train.labels) // BATCH)
+    by_the_clock = tracked - without + sum(ends) / steps
+    return without, by_the_clock, by_the_clock + sum(threads) / steps
+
+
+def _in_turns(blocks: tuple[list[float], list[float]]) -> type[StepTracker]:
+    """A tracker for ten steps or none, by chance; their seconds go to ``blocks``, without it and with it."""
+    tracked = np.random.default_rng(0).integers(0, 2, 1 << 10).tolist()
+    moments: list[float] = []
+
+    class InTurns(StepTracker):
+        def after_step(self, step: int, loss: Tensor) -> None:
+            block = tracked[(step - 1) // BLOCK]
+            if block or step % self._steps_per_epoch == 0:
+                super().after_step(step, loss)
+            if step % BLOCK == 0:
+                moments.append(time.perf_counter())
+                # The first block of an epoch has the end of another in it.
+                if (step - 1) % self._steps_per_epoch >= BLOCK:
+                    blocks[block].append(moments[-1] - moments[-2])
+
+    return InTurns
+
+
+def _timed(function: Callable[..., Any], clock: Callable[[], float], into: list[float]) -> Callable[..., Any]:
+    """The function, which notes how long it takes."""
+
+    def timed(*arguments: Any) -> Any:
+        start = clock()
+        value = function(*arguments)
+        into.append(clock() - start)
+        return value
+
+    return timed
 
 
 class Sign(torch.autograd.Function):
