@@ -8,19 +8,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
+from bench_rows import Row
 from numpy.typing import NDArray
 
+from bnnedge.data.registry import load_dataset
 from bnnedge.exporters.c import to_c, to_c_test
 from bnnedge.exporters.c_verification import build_c_test, run_c_test
 from bnnedge.exporters.graph import IMAGE, LABEL
+from bnnedge.exporters.onnx import to_onnx
+from bnnedge.packed.file import load_packed
 from bnnedge.packed.model import PackedModel
+from bnnedge.share import share
 
-__all__ = ["c_bytes", "c_rates", "onnx_rate"]
+__all__ = ["rows"]
 
 HARNESS = Path(__file__).with_name("bench_edge.c")
 NAME = "mnist_tfc"  # of what the harness times
@@ -79,3 +85,27 @@ def onnx_rate(proto: onnx.ModelProto, inputs: NDArray[np.uint8], batch: int) -> 
             session.run([LABEL], {IMAGE: samples})
         seconds = min(seconds, time.process_time() - start)
     return calls * len(samples) / seconds
+
+
+def rows() -> list[Row]:
+    """The C target beside onnxruntime on the same network's plain ONNX, and its bytes on other machines."""
+    model, images = load_packed(share("models") / "mnist-tfc" / "model.safetensors"), load_dataset("mnist")
+    inputs, graph = images.test.inputs, to_onnx(model)
+    flags = {"-O2 -march=native": ["-O2", "-march=native"], "-O2": ["-O2"]}
+    theirs = {batch: onnx_rate(graph, inputs, batch) for batch in (1, 64, 256, 1024, len(inputs))}
+    large = max(theirs, key=lambda batch: theirs[batch])
+    found = []
+    for name, options in flags.items():
+        rates = c_rates(model, inputs, options)
+        for measure, rate, batch in zip(
+            ("one image a call", "10,000 a call"), rates, (1, large), strict=True
+        ):
+            reference = f"onnxruntime {version('onnxruntime')}, batch {batch:,}"
+            ratio = rate / theirs[batch]
+            found.append(Row("edge", f"{measure}, {name}", "images/s", rate, theirs[batch], reference, ratio))
+    onnx_kib = graph.ByteSize() / 1024
+    for machine in ("arm-linux-gnueabihf", "riscv64-linux-gnu", "x86_64-linux-gnu"):
+        kib = c_bytes(model, f"{machine}-gcc") / 1024
+        measure = f"code and weights, {machine}"
+        found.append(Row("edge", measure, "KiB", kib, onnx_kib, "the ONNX file", onnx_kib / kib))
+    return found

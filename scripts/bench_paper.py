@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from bench_rows import Row
 
 from bnnedge.data.dataset import Split
 from bnnedge.runs.config import change
@@ -18,7 +19,7 @@ from bnnedge.studies.batched import train_together
 from bnnedge.studies.paper import RUNS_TOGETHER, SETS, config_of, data_of, lesson_of
 from bnnedge.training.loop import train
 
-__all__ = ["RUNS", "epoch_seconds"]
+__all__ = ["rows"]
 
 (ROW,) = SETS["mnist"]
 RUNS = 200
@@ -59,3 +60,18 @@ def _alone() -> list[float]:
         run = RunDirectory.create(Path(scratch) / "run", config)
         train(config, half, run, lambda _: moments.append(time.process_time()))
     return [after - before for before, after in pairwise(moments)]
+
+
+def rows() -> list[Row]:
+    """Runs of the paper's network as scripts/reproduce_paper trains them, beside one by one; in CPU time."""
+    ours, theirs = epoch_seconds()
+    most = RUNS * config_of(SETS["mnist"][0]).training.epochs
+
+    def row(measure: str, unit: str, factor: float) -> Row:
+        name = "bnnedge train, one by one"
+        return Row("paper", measure, unit, ours * factor, theirs * factor, name, theirs / ours)
+
+    return [
+        row("an epoch of a run, complexity at each step", "ms", 1e3),
+        row(f"extrapolated: {RUNS} runs of at most 50 epochs, 2 cores", "min", most / 2 / 60),
+    ]

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
+from bench_rows import Row
 from bench_training import BATCH, PlainTfc
 from torch.nn import functional
 
 from bnnedge.soft.terms import TERMS
 
-__all__ = ["CHARGED", "NETWORKS", "step_times"]
+__all__ = ["rows"]
 
 NETWORKS = {"TFC": (784, 64, 64, 64, 10), "256 wide": (784, 256, 256, 256, 10)}
 # Each term whole, and with the share of blocks, segments or neurons that brings it near to a step's time.
@@ -70,3 +71,16 @@ def _step(widths: Sequence[int], charge: tuple[str, float] | None) -> Callable[[
                 weight.clamp_(-1, 1)
 
     return step
+
+
+def rows() -> list[Row]:
+    """A training step that pays for complex weights, beside the step alone: all of a term, and a share."""
+    found = []
+    for network, widths in NETWORKS.items():
+        times = {charge: 1e3 * seconds for charge, seconds in step_times(widths).items()}
+        alone = times.pop(None)
+        for charge, charged in times.items():
+            term, share = charge or ("", 1.0)
+            measure = f"a step with {term}, {network}" + (f", share {share:g}" if share < 1 else "")
+            found.append(Row("soft", measure, "ms", charged, alone, "the step alone", alone / charged))
+    return found

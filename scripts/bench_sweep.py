@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from pathlib import Path
+
+from bench_rows import Row
 
 from bnnedge.data.registry import load_dataset
 from bnnedge.runs.directory import RunDirectory
@@ -66,3 +69,18 @@ def alone(jobs: int) -> float:
             run = RunDirectory.create(Path(scratch) / job.key, job.config)
             train(job.config, data, run, lambda _: None)
         return (time.perf_counter() - start) / jobs
+
+
+def rows() -> list[Row]:
+    """What ``bnnedge sweep`` adds to the trainings in it, one process, beside a loop that does only these."""
+    jobs, loop, whole, once = 20, math.inf, math.inf, math.inf
+    for _ in range(4):  # in turns, so that both have the machine's better and worse moments
+        loop = min(loop, alone(jobs))
+        a_job, rest = sweep(jobs)
+        whole, once = min(whole, a_job), min(once, rest)
+    name = "a loop of trainings"
+    return [
+        Row("sweep", "a tiny job, in a sweep", "ms", whole * 1e3, loop * 1e3, name, loop / whole),
+        Row("sweep", "overhead a job", "ms", (whole - loop) * 1e3, loop * 1e3, name, loop / (whole - loop)),
+        Row("sweep", "start, table and page, once", "ms", once * 1e3, loop * 1e3, name, loop / once),
+    ]

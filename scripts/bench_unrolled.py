@@ -25,6 +25,7 @@ from statistics import geometric_mean
 
 import da4ml
 import numpy as np
+from bench_rows import Row
 from da4ml.codegen.rtl.verilog.comb import comb_logic_gen
 from da4ml.trace import FixedVariableArrayInput, HWConfig, comb_trace
 from rich.console import Console
@@ -69,7 +70,7 @@ PARTS_OF_DA4ML = {
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """What a layer takes as the baseline, by da4ml and by us."""
 
     layer: str
@@ -105,9 +106,9 @@ def main() -> None:
         show(rows, tools)
 
 
-def measured(models: Sequence[str] = MODELS, weights: int = WEIGHTS) -> tuple[list[Row], dict[str, str]]:
+def measured(models: Sequence[str] = MODELS, weights: int = WEIGHTS) -> tuple[list[LayerRow], dict[str, str]]:
     """A row for each layer of each model, also told as they come, and the versions of the tools."""
-    rows: list[Row] = []
+    rows: list[LayerRow] = []
     tools = {"da4ml": version("da4ml")}
     for name in models:
         for row in measure(name, bnnedge.load(name), tools, weights):
@@ -116,7 +117,7 @@ def measured(models: Sequence[str] = MODELS, weights: int = WEIGHTS) -> tuple[li
     return rows, tools
 
 
-def measure(name: str, model: PackedModel, tools: dict[str, str], weights: int) -> Iterator[Row]:
+def measure(name: str, model: PackedModel, tools: dict[str, str], weights: int) -> Iterator[LayerRow]:
     """The rows of a model, in order; all three are given the same weights ±1 and bounds."""
     for layer, lattice, whole in zip(model.layers, model.lattices, matrices_of(model), strict=True):
         matrix = first_neurons(whole, max(1, weights // layer.inputs))
@@ -129,7 +130,7 @@ def measure(name: str, model: PackedModel, tools: dict[str, str], weights: int) 
             for sizes in ADDERS
         ]
         best = min(theirs, key=lambda one: one.luts)
-        yield Row(f"{name} {layer.name}", matrix.weights.shape, own.method, plain, best, ours)
+        yield LayerRow(f"{name} {layer.name}", matrix.weights.shape, own.method, plain, best, ours)
 
 
 def generation(name: str) -> tuple[float, float]:
@@ -192,28 +193,22 @@ def da4ml_sums(name: str, matrix: LayerMatrix, sizes: tuple[int, int]) -> Built:
     return Built("da4ml", circuit, sums, comb_logic_gen(made, f"{name}_da4ml"))
 
 
-def bench_rows() -> Iterator[tuple[str, str, float, float, str, float]]:
-    """What ``scripts/bench unrolled`` prints: measure, unit, ours, that of what, what, and the ratio."""
-    rows, tools = measured()
+def rows() -> Iterator[Row]:
+    """LUTs of unrolled layers beside private compressor trees and da4ml, and what generation takes."""
+    layers, tools = measured()
     for name, target in (("plain", 0.55), ("da4ml", 0.9)):
-        for row in rows:
-            shape = " x ".join(map(str, row.shape))
-            ours, theirs = row.ours.luts, getattr(row, name).luts
-            yield f"{row.layer}, {shape}", "LUTs", ours, theirs, name, theirs / ours
-        mean = geometric_mean([getattr(row, f"of_{name}") for row in rows])
-        yield (
-            f"LUTs, of {name}, geometric mean",
-            "share",
-            mean,
-            target,
-            f"target; {tools['yosys']}",
-            target / mean,
-        )
+        for layer in layers:
+            measure = f"{layer.layer}, {' x '.join(map(str, layer.shape))}"
+            ours, theirs = layer.ours.luts, getattr(layer, name).luts
+            yield Row("unrolled", measure, "LUTs", ours, theirs, name, theirs / ours)
+        mean = geometric_mean([getattr(layer, f"of_{name}") for layer in layers])
+        measure, reference = f"LUTs, of {name}, geometric mean", f"target; {tools['yosys']}"
+        yield Row("unrolled", measure, "share", mean, target, reference, target / mean)
     for unit, value, target in zip(("s", "GB"), generation("mnist-tfc"), (30, 2), strict=True):
-        yield "mnist-tfc generated", unit, value, target, "target", target / value
+        yield Row("unrolled", "mnist-tfc generated", unit, value, target, "target", target / value)
 
 
-def show(rows: list[Row], tools: dict[str, str]) -> None:
+def show(rows: list[LayerRow], tools: dict[str, str]) -> None:
     table = Table(title=f"LUTs of unrolled layers, {', '.join(' '.join(one) for one in tools.items())}")
     for header in (
         "layer",

@@ -132,40 +132,14 @@ def audit(
         raise ConfigError(f"no audit with the boundary rule {boundary!r}", f"there are {known}")
     if isinstance(weights, PackedModel):
         weights = weights_of(weights)
-    matrices = [lay_out(tensor, layout) for tensor in weights.tensors]
-    seeds = np.random.SeedSequence(seed).spawn(len(matrices))
+    seeds = np.random.SeedSequence(seed).spawn(len(weights.tensors))
 
     def one(position: int) -> tuple[LayerAudit, Counted]:
-        tensor, matrix = weights.tensors[position], matrices[position]
         stream = int(seeds[position].generate_state(1)[0])
-        counted = count(matrix, boundary)
-        basic = counted.measures()
-        blocks = counted.histogram if boundary == "ignore" else None
-        drawn = nulls > 0 and (whole or matrix.bits <= PERMUTED_BITS)
-        layer = LayerAudit(
-            name=tensor.name,
-            shape=tensor.shape,
-            layout=layout if tensor.is_convolution else "flat",
-            reading=tensor.reading,
-            measures=basic,
-            values=take(MEASURES, matrix, stream, whole=whole, blocks=blocks),
-            nulls=(
-                score_nulls(
-                    matrix,
-                    first_layer=position == 0,
-                    draws=nulls,
-                    seed=stream,
-                    reordering=reordering_of(weights, position, layout),
-                )
-                if drawn
-                else ()
-            ),
-            flags=_flags(tensor, basic, not drawn and nulls > 0),
-        )
-        return layer, counted
+        return _audit_layer(weights, position, layout, boundary, nulls=nulls, seed=stream, whole=whole)
 
     with ThreadPoolExecutor(threads) as pool:
-        done = list(pool.map(one, range(len(matrices))))
+        done = list(pool.map(one, range(len(weights.tensors))))
     found = find(weights.model) if weights.model is not None else find_in_weights(weights)
     return Audit(
         name=weights.name,
@@ -177,6 +151,33 @@ def audit(
         total=reduce(add, (counted for _, counted in done)).measures(),
         findings=found,
     )
+
+
+def _audit_layer(
+    weights: WeightSet, position: int, layout: str, boundary: str, *, nulls: int, seed: int, whole: bool
+) -> tuple[LayerAudit, Counted]:
+    """One layer, and the blocks counted in it."""
+    tensor = weights.tensors[position]
+    matrix = lay_out(tensor, layout)
+    counted = count(matrix, boundary)
+    basic = counted.measures()
+    scores: tuple[NullScore, ...] = ()
+    drawn = nulls > 0 and (whole or matrix.bits <= PERMUTED_BITS)
+    if drawn:
+        reordering = reordering_of(weights, position, layout)
+        scores = score_nulls(matrix, first_layer=position == 0, draws=nulls, seed=seed, reordering=reordering)
+    blocks = counted.histogram if boundary == "ignore" else None
+    layer = LayerAudit(
+        name=tensor.name,
+        shape=tensor.shape,
+        layout=layout if tensor.is_convolution else "flat",
+        reading=tensor.reading,
+        measures=basic,
+        values=take(MEASURES, matrix, seed, whole=whole, blocks=blocks),
+        nulls=scores,
+        flags=_flags(tensor, basic, not drawn and nulls > 0),
+    )
+    return layer, counted
 
 
 def _flags(tensor: BitTensor, basic: Measures, no_nulls: bool) -> tuple[str, ...]:

@@ -99,12 +99,22 @@ def command(
         f"{len(dataset.validation.labels):,} validation, {len(dataset.test.labels):,} test samples"
         f"{'' if dataset.verified else ' (unverified files)'}"
     )
+    summary = _train(resolved, dataset, run, log)
+    best, test = summary["best"], summary["test"]
+    click.echo(
+        f"best epoch {best['epoch']}: validation {best['validation_accuracy']:.2%}, "
+        f"test {test['accuracy']:.2%} of {test['samples']:,} (packed model)"
+    )
+    click.echo(f"run directory: {run.path}")
 
+
+def _train(config: Config, dataset: Dataset, run: RunDirectory, log: str | None) -> dict[str, Any]:
+    """Train, and show each epoch wherever that is wanted."""
     from bnnedge.training.loop import train
 
     try:
         with contextlib.ExitStack() as sinks:
-            shows = [sinks.enter_context(_progress(resolved))]
+            shows = [sinks.enter_context(_progress(config))]
             if log is not None:
                 shows.append(sinks.enter_context(tensorboard_log(run)))
 
@@ -112,16 +122,10 @@ def command(
                 for each in shows:
                     each(record)
 
-            summary = train(resolved, dataset, run, show)
+            return train(config, dataset, run, show)
     except KeyboardInterrupt:
         click.echo(f"Go on with: bnnedge train --resume --out {run.path}", err=True)
         raise
-    best, test = summary["best"], summary["test"]
-    click.echo(
-        f"best epoch {best['epoch']}: validation {best['validation_accuracy']:.2%}, "
-        f"test {test['accuracy']:.2%} of {test['samples']:,} (packed model)"
-    )
-    click.echo(f"run directory: {run.path}")
 
 
 def _hardware_warnings(config: Config, dataset: Dataset) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,6 @@ from bnnedge.exporters.targets import GRAPHS
 from bnnedge.exporters.vectors import SAMPLES
 from bnnedge.exporters.verification import Verification, verify
 from bnnedge.files import atomic_directory, write_atomically, writing
-from bnnedge.hardware.bench import Style
 from bnnedge.hardware.boards import DEFAULT_BOARD
 from bnnedge.hardware.boards import board as find_board
 from bnnedge.hardware.estimates import Estimate
@@ -119,7 +119,7 @@ def export(
         VerificationError: what was written computes something else; nothing is left behind.
     """
     wishes = _wishes(target, board, finn, fps, lut_budget, finn_python)
-    written = _style(target, style, max_depth, plain=plain)
+    hardware = _hardware(target, style, board, fps, max_depth, plain=plain)
     _check_form(target, form)
     _check_expressible(model, target)
     inputs = check_inputs(model.encoding, inputs)
@@ -127,34 +127,20 @@ def export(
         raise DataError("no inputs to verify on", "give at least one sample")
     _check_place(out)
     with atomic_directory(out.absolute()) as draft:
-        if target == "c":
+        if hardware is not None:
+            hardware(draft, model, inputs)
+        elif target == "c":
             _write_c(draft, model, inputs)
-        elif written is not None:
-            write_rtl(
-                draft,
-                model,
-                inputs,
-                style=written,
-                board=find_board(board),
-                fps=fps,
-                max_depth=max_depth,
-                plain=plain,
-            )
         else:
             _write_graph(draft, model, target, form)
         estimate = None
         if wishes is not None:
-            design = wishes.design(model)
-            write_build(draft, model, inputs, wishes, design)
-            if finn_python is not None:
-                estimate = check_with_finn(finn_python, draft, out, design)
-            card = model_card(model, wishes, design, estimate, about or {}, hash_files(draft))
-            write_atomically(draft / "README.md", card)
+            estimate = _write_build(draft, out, model, inputs, wishes, finn_python, about or {})
         manifest = Manifest(
             target=target,
             digest=digest(model),
             files=hash_files(draft),
-            board=find_board(board).name if wishes or written else None,
+            board=find_board(board).name if wishes or hardware else None,
             finn=wishes.finn if wishes else None,
             fps=fps,
             lut_budget=lut_budget,
@@ -200,8 +186,10 @@ def _wishes(
     return BuildWishes(find_board(board), builder, fps, lut_budget)
 
 
-def _style(target: str, style: str | None, max_depth: int | None, *, plain: bool) -> Style | None:
-    """Of what style hardware is written, if the target is hardware of our own."""
+def _hardware(
+    target: str, style: str | None, board: str, fps: int | None, max_depth: int | None, *, plain: bool
+) -> Callable[[Path, PackedModel, NDArray[np.uint8]], None] | None:
+    """What writes hardware of our own, if the target is that."""
     if target != "rtl":
         asked = {"style": style, "depth to bound": max_depth, "baseline": plain or None}
         for what, value in asked.items():
@@ -210,7 +198,9 @@ def _style(target: str, style: str | None, max_depth: int | None, *, plain: bool
         return None
     for known in STYLES:
         if style in (known, None):
-            return known
+            return partial(
+                write_rtl, style=known, board=find_board(board), fps=fps, max_depth=max_depth, plain=plain
+            )
     raise ConfigError(f"unknown style {style!r}", f"known: {', '.join(STYLES)}")
 
 
@@ -261,6 +251,24 @@ def _check_form(target: str, form: Form) -> None:
 def _write_graph(folder: Path, model: PackedModel, target: str, form: Form) -> None:
     proto: onnx.ModelProto = GRAPHS[target](model, form)
     write_atomically(folder / "model.onnx", proto.SerializeToString(deterministic=True))
+
+
+def _write_build(
+    folder: Path,
+    out: Path,
+    model: PackedModel,
+    inputs: NDArray[np.uint8],
+    wishes: BuildWishes,
+    finn_python: Path | None,
+    about: Mapping[str, str],
+) -> Estimate | None:
+    """The build folder with its card; what FINN+ makes of it, if its Python is given."""
+    design = wishes.design(model)
+    write_build(folder, model, inputs, wishes, design)
+    estimate = None if finn_python is None else check_with_finn(finn_python, folder, out, design)
+    card = model_card(model, wishes, design, estimate, about, hash_files(folder))
+    write_atomically(folder / "README.md", card)
+    return estimate
 
 
 def _write_c(folder: Path, model: PackedModel, inputs: NDArray[np.uint8]) -> None:
