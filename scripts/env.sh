@@ -62,7 +62,8 @@ ensure_env() {
   python=$(find_python)
   if ! "$python" -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
   echo "Installing bnnedge and its dependencies into $venv (about 1.4 GB, once) ..." >&2
-  "$python" -m venv --clear "$venv"
+  # What is there stays in use meanwhile, when only a pin has changed; a half-made environment is made anew.
+  if [ ! -f "$stamp" ]; then "$python" -m venv --clear "$venv"; fi
   "$venv/bin/python" -m pip install -q --no-warn-script-location -c "$root/constraints.txt" -e "$root[dev]"
   echo "$wanted" > "$stamp"
 }
