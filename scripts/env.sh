@@ -1,10 +1,10 @@
 # Sourced by the other scripts: makes .venv with the package in it, once, and again when the pins change.
-# Needs Python 3.11 or newer; installs Debian's python3-venv where that is missing and we may.
+# Needs Python 3.11 or newer; installs Debian's python3 and python3-venv where they are missing and we may.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 
-find_python() {
+known_python() {
   local candidate
   for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
     if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -12,9 +12,15 @@ find_python() {
       return
     fi
   done
-  echo "bnnedge needs Python 3.11 or newer; found none on the path." >&2
-  echo "Hint: install it (Debian 12: apt-get install python3 python3-venv), or set PYTHON." >&2
   return 1
+}
+
+find_python() {
+  known_python || { apt_install python3 python3-venv && known_python; } || {
+    echo "bnnedge needs Python 3.11 or newer; found none on the path." >&2
+    echo "Hint: install it (Debian 12: apt-get install python3 python3-venv), or set PYTHON." >&2
+    return 1
+  }
 }
 
 apt_install() {  # apt_install PACKAGE...: as root or through sudo, else say what to do
