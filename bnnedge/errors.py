@@ -67,7 +67,7 @@ class DataError(BnnedgeError):
 
 
 class OutputError(BnnedgeError):
-    """A place that cannot be written, or that holds somebody's work."""
+    """A place that cannot be written, that holds somebody's work, or that another process is at work in."""
 
     exit_code = 6
 

@@ -35,6 +35,7 @@ SECTIONS = {
     "sweep": "bench_sweep:rows",
     "edge": "bench_edge:rows",
     "unrolled": "bench_unrolled:rows",
+    "llc": "bench_llc:rows",
     "startup": "bench_startup:rows",
 }
 

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import bnnedge
 from bnnedge.errors import BnnedgeError, FileError
 from bnnedge.files import write_atomically
 
-SHIPPED = Path(__file__).parents[1] / "bnnedge" / "complexity" / "ctm.npz"
+SHIPPED = Path(bnnedge.__file__).parent / "complexity" / "ctm.npz"
 PYBDM = "0.1.0"
 SOURCES = ("pybdm/ctmdata/ctm-b2-d4x4.pkl.gz", "pybdm/ctmdata/ctm-b2-d12.pkl.gz")
 

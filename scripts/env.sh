@@ -65,11 +65,18 @@ ensure_env() {
   stamp=$venv/.bnnedge-installed
   wanted=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return; fi
+  exec 9> "$root/.venv.lock"
+  flock 9
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    exec 9>&-
+    return
+  fi
   python=$(find_python)
   if ! "$python" -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
-  echo "Installing bnnedge and its dependencies into $venv (about 1.4 GB, once) ..." >&2
+  echo "Installing bnnedge and its dependencies into $venv (about 3 GB, once) ..." >&2
   # What is there stays in use meanwhile, when only a pin has changed; a half-made environment is made anew.
   if [ ! -f "$stamp" ]; then "$python" -m venv --clear "$venv"; fi
   "$venv/bin/python" -m pip install -q --no-warn-script-location -c "$root/constraints.txt" -e "$root[dev]"
   echo "$wanted" > "$stamp"
+  exec 9>&-
 }

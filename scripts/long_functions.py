@@ -21,7 +21,8 @@ def main() -> None:
         for path in sorted((ROOT / folder).rglob("*.py"))
         for place, name, lines in long_functions(path.read_text(encoding="utf-8"))
     ]
-    sys.exit("\n".join(found))
+    if found:
+        sys.exit("\n".join(found))
 
 
 def long_functions(source: str) -> Iterator[tuple[int, str, int]]:

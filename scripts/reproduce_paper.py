@@ -46,7 +46,7 @@ QUICK_RUNS, RUNS = 20, 200
 ALONE_SEEDS = (0, 1, 2)
 MEASURED_EPOCHS = (1, 4, 14)
 FLIPPED_SAMPLES = 500
-FLIPS = FlipSampling(probability=0.01, chains=3, burn_in=1000, scans=2000)
+FLIPS = FlipSampling(probability=0.01)
 
 KNOWN = {**{row.name: (row,) for rows in SETS.values() for row in rows}, **SETS}
 

@@ -74,11 +74,14 @@ def train_preset(name: str, seeds: int, runs: Path, settings: list[str]) -> None
 def trained_run(config: Config, data: Dataset, runs: Path) -> RunDirectory:
     """A finished run of the configuration: the one that is there, resumed if need be, or a new one."""
     path = runs / f"{config.name}-seed{config.training.seed}"
-    run = RunDirectory.open(path) if path.exists() else RunDirectory.create(path, config)
-    if run.config() != config:
-        raise SystemExit(f"{path} is of another configuration; name another --runs, or remove it")
-    if not run.finished():
-        train(config, data, run, lambda record: print(path.name, record["epoch"], record, flush=True))
+    run = RunDirectory(path)
+    with run.held():
+        if not run.config_file.exists():
+            RunDirectory.create(path, config)
+        if run.config() != config:
+            raise SystemExit(f"{path} is of another configuration; name another --runs, or remove it")
+        if not run.finished():
+            train(config, data, run, lambda record: print(path.name, record["epoch"], record, flush=True))
     return run
 
 

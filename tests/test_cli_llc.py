@@ -10,7 +10,7 @@ import pytest
 from bnnedge.errors import ConfigError
 from tests.commands import Bnnedge, two_lines
 
-QUICK = ("--samples", 300, "--burn-in", 40, "--scans", 60, "--chains", 2)
+QUICK = ("--samples", 100, "--burn-in", 8, "--scans", 8, "--most-scans", 8, "--chains", 2)
 
 
 def test_a_checkpoint_in_json_and_on_a_page(bnnedge: Bnnedge, tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_checkpoint_in_json_and_on_a_page(bnnedge: Bnnedge, tmp_path: Path) ->
     layers = ["fc1", "fc2", "fc3", "fc4"]
     assert [line["layers"] for line in lines] == [layers, *([name] for name in layers)]
     for line in lines:
-        assert (line["probability"], line["samples"], line["checkpoint"]) == (0.01, 300, "digits-tfc")
+        assert (line["probability"], line["samples"], line["checkpoint"]) == (0.01, 100, "digits-tfc")
         assert (line["value"] is None) == (line["verdict"] in ("not mixed", "refused"))
         assert (line["verdict"] == "ok") == (not line["reasons"])
     html = page.read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def test_a_checkpoint_in_json_and_on_a_page(bnnedge: Bnnedge, tmp_path: Path) ->
 def test_the_table_says_its_settings_and_what_is_wrong(bnnedge: Bnnedge) -> None:
     done = bnnedge("llc", "digits-tfc", *QUICK, "--probability", 0.02, "--nbeta", 50)
     assert done.code == 0
-    assert "p = 0.02, nβ = 50.0, n = 300." in done.out
+    assert "p = 0.02, nβ = 50.0, n = 100." in done.out
     assert "fc1, fc2, fc3, fc4" in done.out
 
 

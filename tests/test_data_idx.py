@@ -129,7 +129,7 @@ def test_claimed_sizes_are_not_believed(shape: list[int]) -> None:
 def test_memory_is_bounded_by_what_is_there_and_by_what_is_claimed(tmp_path: Path) -> None:
     bomb, boast = tmp_path / "bomb", tmp_path / "boast"
     bomb.write_bytes(gzip.compress(bytes([0, 0, 8, 1]) + struct.pack(">I", 1000) + bytes(1 << 27), 1))
-    boast.write_bytes(gzip.compress(bytes([0, 0, 8, 1]) + struct.pack(">I", 1 << 30) + bytes(1000)))
+    boast.write_bytes(gzip.compress(bytes([0, 0, 8, 1]) + struct.pack(">I", 1 << 27) + bytes(1000)))
     for path, message in ((bomb, "has more"), (boast, "has 1000")):
         tracemalloc.start()
         with pytest.raises(FileError, match=message):
@@ -173,7 +173,7 @@ def test_a_wrong_checksum_within_gzip(tmp_path: Path) -> None:
     content = bytearray(gzip.compress(idx_bytes(SMALL)))
     content[-8:-4] = struct.pack("<I", zlib.crc32(b"something else"))
     path.write_bytes(content)
-    with pytest.raises(FileError, match="CRC"):
+    with pytest.raises(FileError, match="incorrect data check"):
         read_idx(path, 3)
 
 

@@ -532,7 +532,7 @@ def test_vectors_that_are_no_arrays(folder: Path) -> None:
     for content in (b"", b"no array", (folder / "input.npy").read_bytes()[:-3]):
         (folder / "input.npy").write_bytes(content)
         sign(folder)
-        with pytest.raises(FileError, match=r"input\.npy is no whole \.npy file"):
+        with pytest.raises(FileError, match=r"input\.npy is no whole \.npy of plain arrays"):
             verify(folder, MODEL, INPUTS)
 
 

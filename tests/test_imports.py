@@ -33,11 +33,17 @@ MAY_IMPORT = {
 # The command line parses, calls and prints: it may use every room.
 MAY_IMPORT["cli"] = {*MAY_IMPORT}
 KNOW_TORCH = {"soft", "nets", "training", "importers/brevitas.py", "importers/state_dict.py"}
-KNOW_TORCH |= {f"llc/{name}.py" for name in ("estimator", "objective", "pilot", "sampler", "signs")}
+KNOW_TORCH |= {f"llc/{name}.py" for name in ("estimator", "linear_model", "metric", "objective")}
+KNOW_TORCH |= {f"llc/{name}.py" for name in ("pilot", "sampler", "signs")}
 KNOW_TORCH |= {f"studies/{name}.py" for name in ("batched", "recorder", "stack")}
 FRAMEWORKS = {"torch", "brevitas"}
 
-MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)
+# In an installed wheel, hw/ lies in the package: programs for other places, which import nothing of ours.
+MODULES = sorted(
+    path.relative_to(PACKAGE)
+    for path in PACKAGE.rglob("*.py")
+    if path.parent != PACKAGE and "_share" not in path.parts
+)
 
 
 def imported(path: Path) -> set[str]:

@@ -18,11 +18,14 @@ def test_numbers_go_up_and_the_newest_is_found(tmp_path: Path) -> None:
     root = tmp_path / "runs"
     with pytest.raises(FileError, match="no run in"):
         newest_run(root)
-    first = next_run(root, Config(name="one"))
+    first = next_run(root, "one")
     (root / "0009-nine").mkdir()
     (root / "notes").mkdir()
-    tenth = next_run(root, Config(name="ten"))
+    tenth = next_run(root, "ten")
     assert (first.path.name, tenth.path.name) == ("0001-one", "0010-ten")
+    RunDirectory.create(first.path, Config(name="one"))
+    assert newest_run(root) == first  # the others have no configuration yet
+    RunDirectory.create(tenth.path, Config(name="ten"))
     assert newest_run(root) == tenth
     assert tenth.config() == Config(name="ten")
 

@@ -56,7 +56,7 @@ def test_layers_are_correlated_one_by_one_and_pooled(runs: dict[str, RunDirector
 
 def test_coefficients_stand_beside_the_measures_of_their_epoch(runs: dict[str, RunDirectory]) -> None:
     run = runs["dense"]
-    sampling = FlipSampling(chains=2, burn_in=8, scans=8)
+    sampling = FlipSampling(chains=2, burn_in=8, scans=8, most_scans=8)
     first, last = coefficients(run, (1, EPOCHS), 40, sampling)
     assert (first.seed, first.epoch, last.epoch) == (1, 1, EPOCHS)
     assert first.train_loss == run.records()[0]["train_loss"]

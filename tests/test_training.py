@@ -151,9 +151,9 @@ def test_a_run_killed_at_any_write_resumes_to_the_same_bits(
         ):
             original = getattr(__import__(module, fromlist=[name]), name)
 
-            def disturbed(*arguments: Any, _original: Any = original) -> None:
+            def disturbed(*arguments: Any, _original: Any = original, **named: Any) -> None:
                 kill_at_zero()
-                _original(*arguments)
+                _original(*arguments, **named)
 
             patch.setattr(f"{module}.{name}", disturbed)
         with pytest.raises(Killed):
@@ -186,7 +186,8 @@ def test_a_state_of_another_network_is_refused(tmp_path: Path, digits: Dataset) 
     other = configured("net.hidden=[8]")
     with pytest.raises(FileError, match="cannot resume"):
         train(other, digits, run, lambda _: None)
-    run.state_file.write_bytes(run.state_file.read_bytes()[:100])
+    for state in run.states():
+        state.write_bytes(state.read_bytes()[:100])
     with pytest.raises(FileError, match="cannot resume"):
         train(configured(), digits, run, lambda _: None)
 

@@ -1,6 +1,6 @@
 """SIGKILL at random moments: a resumed training ends with the bits of one left alone.
 
-``scripts/kill_test`` does the same to the command, at length.
+``scripts/kill`` does the same to the command, at length.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def test_every_file_of_the_design_names_its_checkpoint_and_command(
     option = "--plain" if design.plain else "--max-depth 9"
     for module in own:
         first, second, *_ = design.files[f"{module}.sv"].splitlines()
-        assert first.startswith("// digits-tfc, sha256 ")
+        assert first.startswith("// Network digits-tfc, sha256 ")
         assert second == f"// Made by: bnnedge export digits-tfc --target rtl --style unrolled {option}"
     assert {"plain": design.plain, "max_depth": design.max_depth} == {
         "plain": False,

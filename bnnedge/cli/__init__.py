@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from bnnedge import __version__
-from bnnedge.errors import BnnedgeError
+from bnnedge.errors import BnnedgeError, OutputError
 
 __all__ = ["main"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # Verb: what it does. The module bnnedge.cli.<verb> holds a command named `command`. Help texts stand here
 # so that `bnnedge --help` imports none of them.
@@ -79,7 +83,20 @@ def main() -> None:
     except BnnedgeError as error:
         if show_traceback:
             raise
-        click.echo(f"Error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"Hint: {error.hint}", err=True)
-        sys.exit(error.exit_code)
+        _end_with(error)
+    except OSError as error:  # what writes files of ours says so itself; this is stdout, or a temporary file
+        if show_traceback or error.errno not in _FULL:
+            raise
+        _end_with(
+            OutputError(
+                f"cannot write {error.filename or 'the output'}: {error.strerror}",
+                "make room on the disk, or let TMPDIR name a folder on another one",
+            )
+        )
+
+
+def _end_with(error: BnnedgeError) -> NoReturn:
+    click.echo(f"Error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"Hint: {error.hint}", err=True)
+    sys.exit(error.exit_code)

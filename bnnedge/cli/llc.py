@@ -32,8 +32,21 @@ SHOWN = 10  # checkpoints of a run, unless --every says otherwise
 @click.option("--nbeta", type=float, help="Inverse temperature nβ.  [default: n / log n]")
 @click.option("--per-layer", is_flag=True, help="Also let each layer's bits flip alone.")
 @click.option("--chains", type=click.IntRange(min=2), default=4, show_default=True)
-@click.option("--burn-in", type=click.IntRange(min=8), default=300, show_default=True, help="Scans left out.")
-@click.option("--scans", type=click.IntRange(min=8), default=600, show_default=True, help="Scans kept.")
+@click.option("--burn-in", type=click.IntRange(min=8), default=40, show_default=True, help="Scans left out.")
+@click.option(
+    "--scans",
+    type=click.IntRange(min=8),
+    default=100,
+    show_default=True,
+    help="Scans kept to begin with; doubled until chains have mixed.",
+)
+@click.option(
+    "--most-scans",
+    type=click.IntRange(min=8),
+    default=1600,
+    show_default=True,
+    help="Scans at which to stop.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--every", type=click.IntRange(min=1), help="Of a run: every Nth checkpoint; default: about 10."
@@ -53,6 +66,7 @@ def command(
     chains: int,
     burn_in: int,
     scans: int,
+    most_scans: int,
     seed: int,
     every: int | None,
     as_json: bool,
@@ -71,7 +85,7 @@ def command(
     """
     from bnnedge.llc.discrete import FlipSampling
 
-    sampling = FlipSampling(probability, chains, burn_in, scans, nbeta, (), seed)
+    sampling = FlipSampling(probability, chains, burn_in, scans, most_scans, nbeta, (), seed)
     estimates = []
     for name, path in _sources(checkpoints, every, runs):
         model = load(path)

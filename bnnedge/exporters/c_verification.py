@@ -11,7 +11,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -25,6 +24,7 @@ from bnnedge.errors import FileError, VerificationError
 from bnnedge.exporters.c import to_c, to_c_test
 from bnnedge.exporters.c_names import c_name
 from bnnedge.exporters.c_tables import LANES, layer_tables
+from bnnedge.files import scratch_directory
 from bnnedge.packed.file import digest
 from bnnedge.packed.model import PackedModel
 
@@ -99,8 +99,8 @@ def run_c_test(command: Sequence[str], inputs: NDArray[np.uint8], classes: int) 
     Raises:
         FileError: the program failed, or printed something else.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "samples"
+    with scratch_directory() as scratch:
+        path = scratch / "samples"
         path.write_bytes(inputs.tobytes())
         done = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
     values = np.array(done.stdout.split(), dtype=np.int64)
@@ -162,11 +162,11 @@ def _first_line(actual: str, expected: str) -> str:
 
 def _first_score(texts: dict[str, str], name: str, model: PackedModel, inputs: NDArray[np.uint8]) -> str:
     """The first score or class that differs, once compiled and run; empty where none does."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_directory() as scratch:
         for file, text in texts.items():
-            (Path(scratch) / file).write_text(text, encoding="utf-8")
-        program = Path(scratch) / "test"
-        build_c_test(Path(scratch), name, program)
+            (scratch / file).write_text(text, encoding="utf-8")
+        program = scratch / "test"
+        build_c_test(scratch, name, program)
         results = run_c_test([str(program)], inputs, model.classes)
     prediction = model.predict(inputs)
     expected = np.column_stack((prediction.labels, prediction.scores))

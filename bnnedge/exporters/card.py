@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping, Sequence
 
@@ -156,10 +157,18 @@ def _output(model: PackedModel) -> str:
 def _provenance(model: PackedModel) -> str:
     if not model.provenance:
         return "The checkpoint does not say."
-    rows = [
-        (name, f"`{json.dumps(value, sort_keys=True)}`") for name, value in sorted(model.provenance.items())
-    ]
+    rows = [(_plain(name), _code(value)) for name, value in sorted(model.provenance.items())]
     return _table(("", ""), rows)
+
+
+def _plain(name: str) -> str:
+    """A name out of a stranger's file in one line, and without the marks of HTML, which Markdown takes."""
+    return html.escape(json.dumps(name)[1:-1], quote=False).replace("`", "&#96;")
+
+
+def _code(value: object) -> str:
+    """A value out of a stranger's file as JSON in a code span, which it cannot end."""
+    return "`" + json.dumps(value, sort_keys=True).replace("`", r"\u0060") + "`"
 
 
 def _board(wishes: BuildWishes) -> str:

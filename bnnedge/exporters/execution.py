@@ -82,7 +82,7 @@ def read_graph(path: Path) -> GraphFile:
         raise FileError(f"no file {path}", "name a graph or a folder that bnnedge export wrote") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except (DecodeError, onnx.checker.ValidationError) as error:
+    except (DecodeError, UnicodeDecodeError, onnx.checker.ValidationError) as error:
         raise FileError(
             f"{path} is no whole ONNX file: {_first_line(error)}",
             "the file is truncated, corrupt or of another format; export it again",
@@ -90,14 +90,22 @@ def read_graph(path: Path) -> GraphFile:
     properties = {entry.key: entry.value for entry in proto.metadata_props}
     kind, form = properties.get("bnnedge.target", ""), _form(properties.get("bnnedge.form", ""))
     foreign = {node.op_type for node in proto.graph.node if node.domain} - set(CUSTOM_OPERATORS)
-    elsewhere = any(tensor.external_data for tensor in proto.graph.initializer)
+    elsewhere = any(tensor.external_data or tensor.data_location for tensor in _tensors(proto.graph))
+    foreign |= {
+        node.op_type for node in proto.graph.node for each in node.attribute if each.g.node or each.graphs
+    }
     inputs = [entry.name for entry in proto.graph.input]
     if kind not in GRAPH_KINDS or form is None or foreign or elsewhere or inputs != [IMAGE]:
         raise FileError(
             f"{path} is an ONNX graph, but not one that bnnedge exported",
             "graphs that other tools made or changed can be imported, not verified",
         )
-    parameters = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    try:
+        parameters = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
+    except (LookupError, OverflowError, TypeError, ValueError) as error:
+        raise FileError(
+            f"{path} holds a damaged constant: {_first_line(error)}", "export it again"
+        ) from error
     tensors = {IMAGE}.union(*(node.output for node in proto.graph.node))
     shape = tuple(dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:])
     made_from = properties.get("bnnedge.digest", "")
@@ -143,6 +151,16 @@ def run_batch(graph: GraphFile, inputs: NDArray[np.uint8], names: Sequence[str])
             _set_batch(probed.graph, len(inputs))
             stages = _qonnx(probed, inputs)
     return {name: stages[name] for name in names}
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor of a graph without graphs in it, those in attributes included."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
 
 
 def _form(stated: str) -> Form | None:

@@ -77,7 +77,11 @@ def read_manifest(folder: Path) -> Manifest:
     except TypeError as error:
         raise FileError(f"{path} is damaged: {error}", "export the folder again") from error
     names = manifest.files if isinstance(manifest.files, dict) else None
-    if manifest.target not in TARGETS or not names or any(Path(name).name != name for name in names):
+    if (
+        manifest.target not in TARGETS
+        or not names
+        or any(Path(name).name != name or len(name) > 200 for name in names)
+    ):
         raise FileError(f"{path} is damaged: bad target or file names", "export the folder again")
     return manifest
 
@@ -95,6 +99,8 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     """
     for name, expected in manifest.files.items():
         path = folder / name
+        if path.is_symlink():
+            raise FileError(f"{path} is a link to another place", "export the folder again")
         if not path.is_file():
             raise FileError(f"{folder} lacks {name}, which its {MANIFEST} names", "export the folder again")
         try:

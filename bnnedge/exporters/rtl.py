@@ -89,6 +89,8 @@ def read_rtl(folder: Path) -> tuple[Generated, PackedModel]:
     try:
         described = json.loads((folder / DESIGN).read_text(encoding="utf-8"))
         names = sorted(path.name for path in folder.iterdir() if path.suffix in (".sv", ".mem"))
+        if links := [name for name in names if (folder / name).is_symlink()]:
+            raise FileError(f"{folder / links[0]} is a link to another place", "export the folder again")
         files = {name: (folder / name).read_text(encoding="utf-8") for name in names if name not in BENCH}
     except (OSError, ValueError, RecursionError) as error:
         raise FileError(
@@ -125,7 +127,7 @@ def _scripts(model: PackedModel, design: Generated, board: Board) -> dict[str, s
         "memories": sorted(name for name in design.files if name.endswith(".mem")),
         "top": WRAPPER,
         "bytes": bytes_a_beat(model),
-        "name": model.provenance.get("name", "network"),
+        "name": model.plain_name or "network",
         "style": design.style,
         "digest": digest(model),
         "encoding": model.encoding.describe(),
@@ -144,7 +146,7 @@ def _scripts(model: PackedModel, design: Generated, board: Board) -> dict[str, s
 
 def _command(model: PackedModel, style: Style, asked: Mapping[str, str | int | None]) -> str:
     options = [f" --{option}" + f" {value}" * (value is not True) for option, value in asked.items() if value]
-    return f"bnnedge export {model.name or 'CHECKPOINT'} --target rtl --style {style}{''.join(options)}"
+    return f"bnnedge export {model.plain_name or 'CHECKPOINT'} --target rtl --style {style}{''.join(options)}"
 
 
 def _described(design: Generated) -> dict[str, object]:

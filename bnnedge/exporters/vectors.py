@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.archives import read_npy
 from bnnedge.errors import FileError, VerificationError
 from bnnedge.exporters.graph import image_shape
 from bnnedge.files import write_atomically
@@ -62,10 +63,7 @@ def _save(path: Path, array: NDArray[np.generic]) -> None:
 
 
 def _load(path: Path) -> NDArray[Any]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise FileError(f"{path} is no whole .npy file: {error}", "export the folder again") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+    array = read_npy(path)
+    if array.dtype.kind not in "iuf":
         raise FileError(f"{path} holds no numbers", "export the folder again")
     return array

@@ -50,7 +50,7 @@ def synthesised_luts(path: Path, model: PackedModel) -> tuple[dict[str, int], st
         report = json.loads(path.read_text(encoding="utf-8"))
         kind, of, family = report["kind"], report["digest"], report["family"]
         luts = {str(layer["layer"]): int(layer["luts"]) for layer in report["layers"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(f"{path} is no report of a synthesis: {error!r}", _HOW) from error
     names = [layer.name for layer in model.layers]
     if kind != "bnnedge.synthesis" or not isinstance(family, str) or list(luts) != names:

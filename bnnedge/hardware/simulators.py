@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bnnedge.errors import ConfigError, FileError, VerificationError
+from bnnedge.files import scratch_directory
 from bnnedge.hardware import cxxrtl
 from bnnedge.hardware.programs import call
 
@@ -107,8 +107,7 @@ def run_bench(
         FileError: the sources do not compile, or the bench came to no end.
     """
     tool = find_simulator(tool)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with scratch_directory() as folder:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         sources = sorted(name for name in files if name.endswith(".sv"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bnnedge.errors import ConfigError
+from bnnedge.files import scratch_directory
 from bnnedge.hardware.netlist import Family, Resources, cells_in, depth_of, families
 from bnnedge.hardware.place import Placement, place
 from bnnedge.hardware.programs import call, find_program
@@ -94,8 +94,7 @@ def synthesise(
     target = _family(family)
     command, tool = find_yosys()
     sources = sorted(name for name in files if name.endswith(".sv"))
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with scratch_directory() as folder:
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
         script = synthesis_script(sources, list(layers.values()), family)

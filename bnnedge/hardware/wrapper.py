@@ -84,4 +84,5 @@ def _parts(room: str) -> list[Path]:
 
 
 def _title(model: PackedModel) -> str:
-    return f"of {model.name or 'a network'}, {digest(model)[:12]}, written by bnnedge {bnnedge.__version__}"
+    name = model.plain_name or "a network"
+    return f"of {name}, {digest(model)[:12]}, written by bnnedge {bnnedge.__version__}"

@@ -7,12 +7,7 @@ in Brevitas' quantisers.
 
 from __future__ import annotations
 
-import lzma
 import re
-import tokenize
-import warnings
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.archives import open_npz
 from bnnedge.errors import FileError, UnsupportedError
 from bnnedge.packed.bits import pack_bits, words_per_row
 from bnnedge.packed.matrix import PackedMatrix
@@ -43,11 +39,7 @@ Tensors = tuple[tuple[BitTensor, ...], tuple[str, ...]]
 Array = NDArray[Any]
 
 SLICE_ENTRIES = 1 << 22  # values looked at at once
-
-_NPZ_ERRORS = (
-    ValueError, OSError, EOFError, LookupError, MemoryError, RuntimeError, SyntaxError, TypeError,
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError,
-)  # fmt: skip
+_LONGEST_NAME = 256  # characters that names are put in order by
 
 
 def read_npz(path: Path) -> Tensors:
@@ -56,16 +48,8 @@ def read_npz(path: Path) -> Tensors:
     Raises:
         FileError: unreadable, corrupt, with pickled arrays, or without a weight.
     """
-    try:
-        with warnings.catch_warnings(), np.load(path, allow_pickle=False) as archive:
-            warnings.simplefilter("ignore")  # numpy's, about headers of Python 2
-            members = ((name, archive[name]) for name in archive.files)
-            return read_tensors(((name, v) for name, v in members if isinstance(v, np.ndarray)), path)
-    except _NPZ_ERRORS as error:
-        raise FileError(
-            f"{path} is no whole .npz of plain arrays: {type(error).__name__}: {error}",
-            "the file is corrupt, or holds Python objects, which are never loaded; save plain arrays",
-        ) from error
+    with open_npz(path) as archive:
+        return read_tensors(((name, archive[name]) for name in archive.names), path)
 
 
 def read_safetensors(path: Path) -> Tensors:
@@ -159,17 +143,15 @@ def layer_names(names: Iterable[str]) -> tuple[str, ...]:
     >>> layer_names(["features.2.weight", "a/b", "a_b"])
     ('features.2', 'a_b', 'a_b-2')
     """
-    made: list[str] = []
-    taken: set[str] = set()
+    counts: dict[str, int] = {}  # by name, how often it was wanted: where the search for a free one goes on
     for name in names:
         base = re.sub(r"[^A-Za-z0-9_.-]", "_", name.removesuffix(".weight")) or "weight"
-        candidate, count = base, 1
-        while candidate in taken:
-            count += 1
-            candidate = f"{base}-{count}"
-        made.append(candidate)
-        taken.add(candidate)
-    return tuple(made)
+        candidate = base
+        while candidate in counts:
+            counts[base] += 1
+            candidate = f"{base}-{counts[base]}"
+        counts[candidate] = 1
+    return tuple(counts)
 
 
 @dataclass(frozen=True)
@@ -224,6 +206,5 @@ def _values(stored: StoredTensor) -> Array:
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
-    return [
-        (part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name)
-    ]
+    parts = re.split(r"(\d+)", name[:_LONGEST_NAME])
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

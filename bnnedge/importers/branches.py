@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import onnx
@@ -15,6 +17,8 @@ from bnnedge.importers.steps import Float32, Layout, Step, refusal, run, step_of
 __all__ = ["Branches", "find_branches", "joined", "repeating"]
 
 MOST_BRANCHES = 256  # as many thresholds as a byte can tell apart, and no more work for a hostile file
+MOST_STEPS = 16  # from where branches part to where they meet; a hostile file may lead in a circle
+MOST_OPERANDS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,7 @@ class Branches:
     root: str
     chains: tuple[tuple[tuple[onnx.NodeProto, str], ...], ...]
 
-    @property
+    @cached_property
     def inner(self) -> set[str]:
         """Every tensor between the root and the Concat."""
         return {output for chain in self.chains for node, _ in chain for output in node.output}
@@ -44,7 +48,7 @@ def find_branches(graph: OnnxGraph) -> Branches | None:
         constant = any(name in graph.constants or not name for name in node.input)
         if node.op_type != "Concat" or constant or len(node.input) > MOST_BRANCHES:
             continue
-        paths = [list(_upwards(graph, producers, name)) for name in node.input]
+        paths = [list(islice(_upwards(graph, producers, name), MOST_STEPS)) for name in node.input]
         shared = set.intersection(*({tensor for _, tensor in path} for path in paths)) if paths else set()
         roots = [tensor for _, tensor in paths[0] if tensor in shared] if shared else []
         if roots:
@@ -99,7 +103,7 @@ def _upwards(
     """A tensor, then each that it was made from with the node that takes it, while there is but one."""
     taker: onnx.NodeProto | None = None
     yield taker, name
-    while (taker := producers.get(name)) is not None:
+    while (taker := producers.get(name)) is not None and len(taker.input) <= MOST_OPERANDS:
         made_from = {each for each in taker.input if each and each not in graph.constants}
         if len(made_from) != 1:
             return

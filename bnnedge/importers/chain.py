@@ -62,8 +62,10 @@ def model_of(graph: OnnxGraph, provenance: dict[str, object]) -> PackedModel:
         return PackedModel(encoding, tuple(packed), head, provenance)
     except DataError as error:
         raise UnsupportedError(f"{graph.name}: {error.message}", error.hint) from error
-    except (TypeError, ValueError) as error:
-        raise UnsupportedError(f"{graph.name} has attributes of the wrong type: {error}") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"{graph.name} has a node that lacks an operand, or attributes of the wrong type: {error}"
+        ) from error
 
 
 def _entry(segment: Segment, carried: Carried) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -21,6 +21,7 @@ __all__ = ["QUANT_DOMAINS", "OnnxGraph", "attributes", "integers", "label", "rea
 Array = NDArray[Any]
 
 MOST_SIZES = 64
+MOST_COPIES = 4  # times the file's size that what its nodes make of constants may take
 
 QUANT_DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
 
@@ -99,7 +100,8 @@ def integers(node: onnx.NodeProto, name: str, default: tuple[int, ...] = ()) -> 
 
 def _open(path: Path, proto: onnx.ModelProto, constants: dict[str, Array]) -> OnnxGraph:
     graph = proto.graph
-    initialisers = set(constants)
+    initialisers, made = set(constants), 0
+    most = MOST_COPIES * proto.ByteSize() + (1 << 20)
     roots: dict[str, str] = {}
     opaque: dict[str, str] = {}
     for node in graph.node:
@@ -114,6 +116,9 @@ def _open(path: Path, proto: onnx.ModelProto, constants: dict[str, Array]) -> On
         if value is None:
             opaque |= dict.fromkeys(node.output, unknown[0] if unknown else node.op_type)
             continue
+        made += value.nbytes if value.base is None else 0
+        if made > most:
+            raise ValueError(f"its nodes make more than {most:,} bytes of constants")
         constants[node.output[0]] = value
         if used:
             largest = max(used, key=lambda name: constants[name].size)

@@ -25,6 +25,8 @@ __all__ = ["LINEAR", "Weight", "repeated_features", "tensors_of", "weights"]
 
 Array = NDArray[Any]
 
+MOST_READINGS = 8  # times that a file's constants may be read as weights, all in all
+
 LINEAR = ("MatMul", "Gemm", "Conv", "XnorPopcountMatMul")
 
 
@@ -75,6 +77,7 @@ def weights(graph: OnnxGraph) -> tuple[tuple[Weight, ...], tuple[str, ...]]:
     """
     found: list[Weight] = []
     notes: list[str] = []
+    _check_readings(graph)
     windows = {node.output[0]: node for node in graph.nodes if node.op_type == "Im2Col"}
     for node in graph.nodes:
         if node.op_type not in LINEAR or repeated_features(graph, node) is not None:
@@ -86,6 +89,21 @@ def weights(graph: OnnxGraph) -> tuple[tuple[Weight, ...], tuple[str, ...]]:
             notes.append(weight)
     names = layer_names(weight.name for weight in found)
     return tuple(replace(w, name=name) for w, name in zip(found, names, strict=True)), tuple(notes)
+
+
+def _check_readings(graph: OnnxGraph) -> None:
+    """Refuse a small file that has one constant read so often that its layers are a large network.
+
+    Raises:
+        FileError: it has.
+    """
+    there = sum(value.size for name, value in graph.constants.items() if name not in graph.roots)
+    linear = (node for node in graph.nodes if node.op_type in LINEAR)
+    read = sum(
+        graph.constants[name].size for node in linear for name in node.input if name in graph.constants
+    )
+    if read > MOST_READINGS * there:
+        raise FileError(f"{graph.name} reads {read:,} weights of {there:,} values that are there")
 
 
 def repeated_features(graph: OnnxGraph, node: onnx.NodeProto) -> NDArray[np.intp] | None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bnnedge.errors import DataError, FileError, UnsupportedError
+from bnnedge.importers.admission import check_pickles
 from bnnedge.importers.arrays import Tensors, layer_names, read_bits, read_tensors
 from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.fold import Affine, Lattice, Thresholds, fold_sign
@@ -56,6 +57,7 @@ def read_state_dict(path: Path) -> StateDict:
     try:
         # By its path a file can stay mapped, but PyTorch then goes by the name where it ends in .safetensors.
         mapped = zipfile.is_zipfile(path) and path.suffix.lower() != ".safetensors"
+        check_pickles(path)
         with warnings.catch_warnings(), path.open("rb") as handle:
             warnings.simplefilter("ignore")  # what PyTorch says of old formats is no concern of the user
             source = path if mapped else handle
@@ -65,7 +67,7 @@ def read_state_dict(path: Path) -> StateDict:
             f"{path} is no state dict that can be read safely: {_first_line(error)}",
             "expected plain tensors, as in torch.save(model.state_dict(), path); nothing else is unpickled",
         ) from error
-    found = _find(content, depth=4)
+    found = _find(content, 4, set[tuple[int, int]]())
     if found is None:
         raise FileError(
             f"{path} holds no state dict: no tensor is named '….weight'",
@@ -134,15 +136,20 @@ def model_of(state: StateDict, path: Path, provenance: dict[str, object]) -> Pac
         raise UnsupportedError(f"{path.name}: {error.message}", error.hint) from error
 
 
-def _find(content: object, depth: int) -> StateDict | None:
-    """The mapping that has tensors called weight: this one, or one below, those of usual names first."""
-    if not isinstance(content, Mapping) or not depth:
+def _find(content: object, depth: int, seen: set[tuple[int, int]]) -> StateDict | None:
+    """The mapping that has tensors called weight: this one, or one below, those of usual names first.
+
+    A pickle can name one mapping many times over, also within itself: it is looked into once a depth.
+    """
+    if not isinstance(content, Mapping) or not depth or (id(content), depth) in seen:
         return None
+    seen.add((id(content), depth))
     tensors = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
     if any(_is_weight(name) for name in tensors):
         return tensors
     usual = [content[name] for name in _WRAPPERS if name in content]
-    return next((found for below in (*usual, *content.values()) if (found := _find(below, depth - 1))), None)
+    inner = (*usual, *content.values())
+    return next((found for below in inner if (found := _find(below, depth - 1, seen))), None)
 
 
 def _is_weight(name: str) -> bool:

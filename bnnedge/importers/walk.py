@@ -19,6 +19,7 @@ from bnnedge.packed.matrix import PackedMatrix
 
 __all__ = ["Padding", "Pooling", "Segment", "segments_of"]
 
+MOST_STEPS = 64  # between two products: each is evaluated for every step of a threshold's search
 RESHAPING = ("Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 CHOOSING = ("ArgMax", "TopK")
 CHANNELS_LAST, CHANNELS_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
@@ -158,6 +159,8 @@ class _Walk:
                 self._pad(node, *padding_of(self._graph, node))
             case _:
                 self._check_axis(node)
+                if len(self.segments[-1].steps) >= MOST_STEPS:
+                    raise refusal(node, f"follows {MOST_STEPS} others since the last product")
                 self.segments[-1].steps.append(step_of(self._graph, node, self._tensor, self._layout))
 
     def _image(self) -> tuple[int, ...]:

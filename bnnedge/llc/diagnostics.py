@@ -46,14 +46,18 @@ class Diagnosis:
             said.append(f"chains disagree: split R-hat {self.rhat:.3f}, at most {MOST_RHAT}")
         if not self.effective > LEAST_EFFECTIVE:
             said.append(f"too few effective draws: {self.effective:.0f}, at least {LEAST_EFFECTIVE:.0f}")
-        # Of quarters, the difference has an error of its own.
-        chance = CHANCE * self.error * 8**0.5
-        if not abs(self.drift) < max(MOST_DRIFT * abs(self.mean), chance):
+        if self.drifts():
             said.append(
                 f"still drifting: by {self.drift:+.3g} from first to last quarter, "
                 f"at most {MOST_DRIFT:.0%} of {self.mean:.4g}"
             )
         return tuple(said)
+
+    def drifts(self) -> bool:
+        """Whether the last quarter differs from the first by more than chance and a share of the mean."""
+        # Of quarters, the difference has an error of its own.
+        chance = CHANCE * self.error * 8**0.5
+        return not abs(self.drift) < max(MOST_DRIFT * abs(self.mean), chance)
 
     def lowered(self) -> tuple[str, ...]:
         """What says that the start is no local minimum."""

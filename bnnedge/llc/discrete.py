@@ -14,7 +14,6 @@ more often than not: the network is at no local minimum.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Literal
@@ -24,7 +23,8 @@ from numpy.typing import NDArray
 
 from bnnedge.errors import ConfigError, DataError
 from bnnedge.llc.diagnostics import CHANCE, Diagnosis, diagnose
-from bnnedge.llc.flips import FlippableNetwork, flippable, flipped, mean_cross_entropy
+from bnnedge.llc.flips import flippable, flipped, mean_cross_entropy
+from bnnedge.llc.walker import Walker
 from bnnedge.packed.model import PackedModel
 
 __all__ = ["DiscreteEstimate", "FlipSampling", "dllc", "dllc_by_enumeration"]
@@ -32,8 +32,6 @@ __all__ = ["DiscreteEstimate", "FlipSampling", "dllc", "dllc_by_enumeration"]
 Verdict = Literal["ok", "not mixed", "not a local minimum", "refused"]
 
 LEAST_ACCEPTED = 0.1
-WANTED_ACCEPTED = 0.375
-"""The middle of 25 to 50 %, to which a proposal's size is tuned."""
 ENUMERABLE_BITS = 20
 
 
@@ -45,7 +43,9 @@ class FlipSampling:
         probability: p, of the prior that a bit is not what it was trained to.
         chains: walkers, which begin at the trained bits.
         burn_in: scans that are left out; the size of proposals is tuned in them.
-        scans: that are kept; each proposes once in every layer.
+        scans: that are kept to begin with; each proposes once in every neuron. They are doubled until the
+            chains have mixed.
+        most_scans: at which chains that have not mixed yet are given up.
         inverse_temperature: nβ; None: n / log n.
         layers: names of those whose bits may flip; empty: all.
         seed: of everything that is random.
@@ -53,8 +53,9 @@ class FlipSampling:
 
     probability: float = 0.01
     chains: int = 4
-    burn_in: int = 300
-    scans: int = 600
+    burn_in: int = 40
+    scans: int = 100
+    most_scans: int = 1600
     inverse_temperature: float | None = None
     layers: tuple[str, ...] = ()
     seed: int = 0
@@ -64,7 +65,13 @@ class FlipSampling:
             raise ConfigError(
                 f"a prior probability of {self.probability}", "expected more than 0, at most 0.5"
             )
-        for name, least in (("chains", 2), ("burn_in", 8), ("scans", 8), ("seed", 0)):
+        for name, least in (
+            ("chains", 2),
+            ("burn_in", 8),
+            ("scans", 8),
+            ("most_scans", self.scans),
+            ("seed", 0),
+        ):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}", f"expected at least {least}")
         if self.inverse_temperature is not None and not 0 < self.inverse_temperature < math.inf:
@@ -118,7 +125,6 @@ def dllc(
     inputs: NDArray[np.uint8],
     labels: NDArray[np.int64],
     sampling: FlipSampling | None = None,
-    on_scan: Callable[[int, int], None] | None = None,
 ) -> DiscreteEstimate:
     """Estimate the discrete local learning coefficient by Metropolis sampling of bit flips.
 
@@ -127,7 +133,6 @@ def dllc(
         inputs: (samples, features) whole numbers that fit it; those it was trained on are meant.
         labels: (samples,) classes.
         sampling: how.
-        on_scan: called after each scan with how many are done, of all chains, and how many there are.
 
     Raises:
         ConfigError: settings that cannot be, or a layer that the model does not have.
@@ -135,19 +140,26 @@ def dllc(
     """
     sampling = FlipSampling() if sampling is None else sampling
     beta, layers = _beta(sampling, len(inputs)), _chosen(model, sampling.layers)
-    walkers = []
-    whole = sampling.burn_in + sampling.scans
-    for chain in range(sampling.chains):
-        network = flippable(model, inputs, labels)
-        walker = _Walker(network, layers, sampling, beta, np.random.default_rng((sampling.seed, chain)))
-        for done in walker.run():
-            if on_scan is not None:
-                on_scan(chain * whole + done, sampling.chains * whole)
-        walkers.append(walker)
-    traces = beta * (np.array([walker.losses for walker in walkers]) - walkers[0].start)
-    diagnosis = diagnose(traces, float((traces < 0).mean()))
-    accepted = min(walker.accepted.min() for walker in walkers)
-    verdict, reasons = _verdict(diagnosis, float(accepted))
+    networks = [flippable(model, inputs, labels) for _ in range(sampling.chains)]
+    start = networks[0].loss
+    walkers = [
+        Walker(network, layers, sampling.probability, beta, np.random.default_rng((sampling.seed, chain)))
+        for chain, network in enumerate(networks)
+    ]
+    for walker in walkers:
+        walker.burn_in(sampling.burn_in)
+    traces = np.zeros((sampling.chains, 0))
+    while True:
+        scans = traces.shape[1] or sampling.scans
+        more = beta * (np.array([walker.draw(scans) for walker in walkers]) - start)
+        traces = np.concatenate((traces, more), axis=1)
+        diagnosis = diagnose(traces, float((traces < 0).mean()))
+        accepted = min(walker.accepted for walker in walkers)
+        verdict, reasons = _verdict(diagnosis, accepted)
+        if verdict != "not mixed" or 2 * traces.shape[1] > sampling.most_scans:
+            break
+        if diagnosis.drifts():  # what was drawn so far was burn-in
+            traces = more
     believed = verdict in ("ok", "not a local minimum")
     return DiscreteEstimate(
         value=diagnosis.mean if believed else None,
@@ -158,76 +170,12 @@ def dllc(
         inverse_temperature=beta,
         samples=len(inputs),
         layers=tuple(model.layers[layer].name for layer in layers),
-        loss=walkers[0].start,
-        accepted=float(accepted),
+        loss=start,
+        accepted=accepted,
         flipped=float(np.mean([walker.flipped for walker in walkers])),
         diagnosis=diagnosis,
         traces=traces,
     )
-
-
-class _Walker:
-    """A chain over the bits of some layers."""
-
-    def __init__(
-        self,
-        network: FlippableNetwork,
-        layers: Sequence[int],
-        sampling: FlipSampling,
-        beta: float,
-        rng: np.random.Generator,
-    ) -> None:
-        self._network, self._layers, self._sampling = network, layers, sampling
-        self._beta, self._rng = beta, rng
-        self._flips = [np.zeros(0, dtype=np.int64) for _ in layers]
-        # Share of a layer's bits that a proposal draws anew.
-        self._shares = np.full(len(layers), 0.1)
-        self.start, self.losses = network.loss, np.zeros(sampling.scans)
-        self.accepted, self.flipped = np.zeros(len(layers)), 0.0
-
-    def run(self) -> Iterator[int]:
-        """All scans, and how many are done; what is counted is counted after the burn-in."""
-        bits = sum(self._network.sizes[layer] for layer in self._layers)
-        for scan in range(-self._sampling.burn_in, self._sampling.scans):
-            for place in range(len(self._layers)):
-                accepted = self._propose(place)
-                if scan < 0:
-                    # Robbins and Monro: the share moves until as many are accepted as wanted.
-                    gain = 2.0 / (1.0 + 10.0 * (1 + scan / self._sampling.burn_in))
-                    share = self._shares[place] * math.exp(gain * (accepted - WANTED_ACCEPTED))
-                    least = 1 / self._network.sizes[self._layers[place]]
-                    self._shares[place] = min(1.0, max(least, share))
-                else:
-                    self.accepted[place] += accepted / self._sampling.scans
-            if scan >= 0:
-                self.losses[scan] = self._network.loss
-                self.flipped += sum(map(len, self._flips)) / (bits * self._sampling.scans)
-            yield self._sampling.burn_in + scan + 1
-
-    def _propose(self, place: int) -> bool:
-        """Draw some of a layer's bits anew from the prior; take them or leave them by the loss alone."""
-        layer, share, p = self._layers[place], self._shares[place], self._sampling.probability
-        now, rng, size = self._flips[place], self._rng, self._network.sizes[self._layers[place]]
-        back = now[rng.random(len(now)) < share * (1 - p)]
-        away = self._unflipped(now, size, int(rng.binomial(size - len(now), share * p)))
-        changed = np.concatenate((back, away))
-        if not len(changed):
-            return True
-        difference = self._network.attempt(layer, changed) - self._network.loss
-        if difference > 0 and rng.random() >= math.exp(-self._beta * difference):
-            return False
-        self._network.accept()
-        self._flips[place] = np.concatenate((np.setdiff1d(now, back, assume_unique=True), away))
-        return True
-
-    def _unflipped(self, now: NDArray[np.int64], size: int, count: int) -> NDArray[np.int64]:
-        """So many bits, each once, of those that are not flipped."""
-        chosen = self._rng.permutation(size)[: count + len(now)] if 4 * (count + len(now)) > size else None
-        if chosen is None:
-            chosen = np.unique(self._rng.integers(size, size=2 * (count + len(now)) + 8))
-            self._rng.shuffle(chosen)
-        free = chosen[~np.isin(chosen, now)]
-        return free[:count] if len(free) >= count else self._unflipped(now, size, count)
 
 
 def _verdict(diagnosis: Diagnosis, accepted: float) -> tuple[Verdict, tuple[str, ...]]:

@@ -17,7 +17,8 @@ from torch import nn
 
 from bnnedge.errors import ConfigError
 from bnnedge.llc.diagnostics import Diagnosis, diagnose
-from bnnedge.llc.objective import Data, Loss, Objective, Parameters, evaluating
+from bnnedge.llc.metric import Metric
+from bnnedge.llc.objective import Data, Loss, Objective, evaluating
 from bnnedge.llc.pilot import Pilot
 from bnnedge.llc.sampler import Chains, Integrator, Posterior
 from bnnedge.llc.signs import refuse_signs
@@ -28,7 +29,7 @@ MOST_CHANGE = 0.05
 """By how much an estimate may change at half the step, and at twice the length."""
 
 HALVINGS = 4
-"""Of the step, until two agree."""
+"""Of the step, until two agree; quarterings, until chains stay finite."""
 
 MOST_TOGETHER = 1 << 24
 """Parameters of all chains that move as one batched program."""
@@ -48,7 +49,8 @@ class Sampling:
         step: ε; None: of the largest curvature that is found at the start and on a pilot chain.
         integrator: see :mod:`bnnedge.llc.sampler`.
         preconditioner: ``rmsprop``: by the root mean square of gradients on a pilot chain; fixed while draws
-            are taken, so that the density stays what it is.
+            are taken, so that the density stays what it is. ``hessian``: by the curvature at the start in all
+            directions, of models of a few thousand parameters: flat and steep ones are then seen as soon.
         precision: standard error to reach, as a share of the value: well below the changes that a step and
             the length are judged by, these are none of chance.
         check_step: whether to run again at half the step.
@@ -67,7 +69,7 @@ class Sampling:
     localisation: float = 1.0
     step: float | None = None
     integrator: Integrator = "leimkuhler-matthews"
-    preconditioner: Literal["none", "rmsprop"] = "none"
+    preconditioner: Literal["none", "rmsprop", "hessian"] = "none"
     precision: float = 0.006
     check_step: bool = True
     check_temperature: bool = False
@@ -209,21 +211,28 @@ class _Run:
     def __init__(self, posterior: Posterior, sampling: Sampling) -> None:
         self._posterior, self._sampling = posterior, sampling
         self._pilot = Pilot(posterior, sampling.integrator, sampling.draws, sampling.seed)
-        self._scale: Parameters | None = None
+        self._metric: Metric | None = None
 
     def estimate(self) -> Estimate:
         """Sample at a step, and at half of it; where these differ, that half becomes the step."""
         step, pilot = self._sampling.step, self._pilot
         if self._sampling.preconditioner == "rmsprop":
-            self._scale = pilot.mean_squares(pilot.safe_step(None) if step is None else step)
-        step = pilot.safe_step(self._scale) if step is None else step
+            self._metric = pilot.mean_squares(pilot.safe_step(None) if step is None else step)
+        elif self._sampling.preconditioner == "hessian":
+            self._metric = pilot.curvature()
+        step = pilot.safe_step(self._metric) if step is None else step
         if not 0 < step < math.inf:
             return self._refused(step, "no step is stable: the loss is not finite near the start")
         drawn, slower, hotter = self._drawn(step), None, None
+        for _ in range(HALVINGS):
+            if drawn.diagnosis is not None:
+                break
+            # A pilot does not come to everywhere: further out it is steeper still.
+            drawn = self._drawn(drawn.step / 4)
         if self._sampling.check_step and not drawn.complaints():
             slower = self._drawn(step / 2)
             for _ in range(HALVINGS):
-                if slower.complaints() or drawn.agrees(slower):
+                if slower.diagnosis is not None and (slower.complaints() or drawn.agrees(slower)):
                     break
                 drawn, slower = slower, self._drawn(slower.step / 2)
         if self._sampling.check_temperature and not drawn.complaints():
@@ -314,11 +323,12 @@ class _Run:
             together = sampling.chains * self._posterior.objective.parameters <= MOST_TOGETHER
         generators = [self._posterior.generator(sampling.seed, 0, chain) for chain in range(sampling.chains)]
         groups = [generators] if together else [[generator] for generator in generators]
-        return [Chains(self._posterior, group, step, sampling.integrator, self._scale) for group in groups]
+        return [Chains(self._posterior, group, step, sampling.integrator, self._metric) for group in groups]
 
     def _advance(self, chains: list[Chains], steps: int) -> NDArray[np.float64]:
         traces = np.concatenate([some.run(steps) for some in chains])
-        return traces * self._posterior.inverse_temperature
+        with np.errstate(over="ignore"):  # of chains that diverge, which is told from what is not finite
+            return traces * self._posterior.inverse_temperature
 
     def _below(self, chains: list[Chains], traces: NDArray[np.float64]) -> float:
         """Share of draws below the start; where batches are parts of the data, of where chains are now."""

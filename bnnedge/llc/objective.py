@@ -14,10 +14,25 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from bnnedge.errors import ConfigError, DataError
 
-__all__ = ["Batch", "Data", "Loss", "Objective", "Parameters", "Stream", "evaluating"]
+__all__ = ["Batch", "Data", "Loss", "Objective", "Parameters", "Stream", "evaluating", "flat", "views"]
 
 Parameters = dict[str, Tensor]
 """A model's trainable parameters by name; of chains: with a first axis of chains."""
+
+
+def flat(values: Parameters) -> Tensor:
+    """(chains, numbers) of parameters of chains."""
+    return torch.cat([value.flatten(1) for value in values.values()], dim=1)
+
+
+def views(numbers: Tensor, like: Parameters) -> Parameters:
+    """The parameters of chains that lie in (chains, numbers), each of the shape of one without chains."""
+    places = torch.split(numbers, [value.numel() for value in like.values()], dim=1)
+    return {
+        name: place.view(len(numbers), *value.shape)
+        for (name, value), place in zip(like.items(), places, strict=True)
+    }
+
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Outputs and targets of a batch to its mean loss."""
@@ -149,6 +164,13 @@ class Objective:
             self._programs[shapes] = make_fx(program)(*arguments)
         gradient, values = self._programs[shapes](*arguments)
         return gradient, values
+
+    def of_all(self, numbers: Tensor) -> Tensor:
+        """The loss of all samples at (parameters,) numbers, to be derived twice."""
+        if isinstance(self._data, Stream):
+            raise ConfigError("a stream has no loss of all its samples", "use a batch's")
+        at = {name: value[0] for name, value in views(numbers[None], self.start).items()}
+        return self._value(at, *self._data)
 
     @torch.no_grad()
     def excess(self, at: Parameters) -> Tensor:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from bnnedge.llc.objective import Parameters
+from bnnedge.llc.metric import DiagonalMetric, Metric, curvature_metric
+from bnnedge.llc.objective import flat
 from bnnedge.llc.sampler import Chains, Integrator, Posterior, top_eigenvalue
 
 __all__ = ["Pilot"]
@@ -37,47 +39,48 @@ class Pilot:
     draws: int
     seed: int
 
-    def safe_step(self, scale: Parameters | None) -> float:
-        """ε of the largest curvature, at the start and at the end of a pilot; 0 if none is stable.
-
-        Args:
-            scale: the preconditioner.
-        """
+    def safe_step(self, metric: Metric | None) -> float:
+        """ε of the largest curvature, at the start and at the end of a pilot; 0 if none is stable."""
         generator = self.posterior.generator(self.seed, 2)
-        start = {name: value[None] for name, value in self.posterior.objective.start.items()}
-        step = self._step_at(start, scale, generator)
+        start = flat({name: value[None] for name, value in self.posterior.objective.start.items()})
+        step = self._step_at(start, metric, generator)
         for _ in range(PILOTS):
-            chain = self._chain(step, 3, scale)
+            chain = self._chain(step, 3, metric)
             fine = np.isfinite(chain.run(self._steps)).all()
-            wanted = self._step_at(chain.at, scale, generator) if fine else step / 10
+            wanted = self._step_at(chain.flat, metric, generator) if fine else step / 10
             if fine and wanted > step / 1.5:
                 return min(step, wanted)
             step = min(wanted, step / 1.5)
         return 0.0
 
-    def mean_squares(self, step: float) -> Parameters:
-        """RMSprop's scale, 1 / (δ + √v), of mean 1: v of the loss's gradients on a pilot of this step."""
+    def mean_squares(self, step: float) -> Metric:
+        """RMSprop's, 1 / (δ + √v), of mean 1: v of the loss's gradients on a pilot of this step."""
         chain, generators = self._chain(step, 4, None), [self.posterior.generator(self.seed, 5)]
-        squares = {name: torch.zeros_like(value[0]) for name, value in chain.at.items()}
+        squares = torch.zeros_like(chain.flat)
         for _ in range(self._steps):
             chain.run(1)
             _, slope = self.posterior.slope(chain.at, generators)
-            for name, value in squares.items():
-                value.add_(slope[name][0].square())
-        roots = {name: value.sqrt() for name, value in squares.items()}
-        floor = FLOOR * float(torch.cat([value.flatten() for value in roots.values()]).square().mean().sqrt())
-        scale = {name: 1 / (value + floor) for name, value in roots.items()}
-        mean = float(torch.cat([value.flatten() for value in scale.values()]).mean())
-        return {name: value / mean for name, value in scale.items()}
+            squares += flat(slope).square()
+        roots = squares.sqrt()
+        scale = 1 / (roots + FLOOR * roots.square().mean().sqrt())
+        return DiagonalMetric(scale / scale.mean())
+
+    def curvature(self) -> Metric:
+        """That of all samples at the start."""
+        posterior = self.posterior
+        start = flat({name: value[None] for name, value in posterior.objective.start.items()})[0]
+        return curvature_metric(
+            posterior.objective.of_all, start, posterior.inverse_temperature, posterior.localisation
+        )
 
     @property
     def _steps(self) -> int:
         return min(STEPS, self.draws)
 
-    def _chain(self, step: float, purpose: int, scale: Parameters | None) -> Chains:
+    def _chain(self, step: float, purpose: int, metric: Metric | None) -> Chains:
         generators = [self.posterior.generator(self.seed, purpose, 0)]
-        return Chains(self.posterior, generators, step, self.integrator, scale)
+        return Chains(self.posterior, generators, step, self.integrator, metric)
 
-    def _step_at(self, at: Parameters, scale: Parameters | None, generator: torch.Generator) -> float:
-        top = top_eigenvalue(self.posterior, at, scale, generator)
+    def _step_at(self, at: Tensor, metric: Metric | None, generator: torch.Generator) -> float:
+        top = top_eigenvalue(self.posterior, at, metric, generator)
         return 2 * COURANT / top if 0 < top < math.inf else math.inf

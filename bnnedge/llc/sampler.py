@@ -1,16 +1,20 @@
 """Stochastic gradient Langevin dynamics around a trained model, for many chains at once.
 
 The density is ``exp(−nβ L(w) − γ/2 |w − w*|²)``, the local posterior of Lau et al. 2023 (arXiv 2308.12108).
-With U its negative logarithm, a step of size ε, of a diagonal preconditioner M that stays as it is:
+With U its negative logarithm, a step of size ε, of a metric M that stays as it is:
 
-* ``leimkuhler-matthews``: ``w ← w − ε/2 M ∇U + √(ε M) (ξ_k + ξ_{k+1}) / 2`` (Leimkuhler and Matthews 2013);
+* ``leimkuhler-matthews``: ``w ← w − ε/2 M ∇U + √ε √M (ξ_k + ξ_{k+1}) / 2`` (Leimkuhler and Matthews 2013);
   on a quadratic its stationary variance is right at every stable step;
-* ``euler``: ``w ← w − ε/2 M ∇U + √(ε M) ξ_k`` (Welling and Teh 2011), whose variance is too large by
+* ``baoab``: the same with a momentum that is kept, ``v' = a (v − √ε √M ∇U) + √(1 − a²) ξ``, the step being
+  ``√ε √M (v − √ε √M ∇U + v') / 2`` (the same authors); a = 0 is the one above, of infinite friction. Where
+  some directions are κ times as steep as others, about √κ steps then do instead of κ;
+* ``euler``: ``w ← w − ε/2 M ∇U + √ε √M ξ_k`` (Welling and Teh 2011), whose variance is too large by
   ``1 / (1 − ε λ / 4)``.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,11 +23,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bnnedge.llc.objective import Objective, Parameters
+from bnnedge.llc.metric import Metric
+from bnnedge.llc.objective import Objective, Parameters, flat, views
 
 __all__ = ["Chains", "Integrator", "Posterior", "top_eigenvalue"]
 
-Integrator = Literal["leimkuhler-matthews", "euler"]
+Integrator = Literal["leimkuhler-matthews", "baoab", "euler"]
+
+FRICTION = 2.0
+"""Of BAOAB, in frequencies of a flat direction, √γ: what damps this critically."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Chains:
         generators: one a chain: of its noise and of its batches.
         step: ε.
         integrator: how they move.
-        preconditioner: M, by parameter, or None for the identity.
+        metric: M, or None for the identity.
     """
 
     def __init__(
@@ -68,21 +76,19 @@ class Chains:
         generators: list[torch.Generator],
         step: float,
         integrator: Integrator,
-        preconditioner: Parameters | None,
+        metric: Metric | None,
     ) -> None:
         self.posterior, self.step = posterior, step
-        self._generators, self._average = generators, integrator == "leimkuhler-matthews"
+        self._generators, self._euler = generators, integrator == "euler"
         start = posterior.objective.start
         # One vector a chain, of which the parameters are views: a few operations move them all.
-        self._flat = _flat(start).repeat(len(generators), 1)
-        self._start = self._flat[:1].clone()
-        places = torch.split(self._flat, [value.numel() for value in start.values()], dim=1)
-        self.at = {
-            name: place.view(len(generators), *value.shape)
-            for (name, value), place in zip(start.items(), places, strict=True)
-        }
-        self._scale = None if preconditioner is None else _flat(preconditioner)
-        self._noise = self._normal()
+        self.flat = flat({name: value[None] for name, value in start.items()}).repeat(len(generators), 1)
+        self._start = self.flat[:1].clone()
+        self.at = views(self.flat, start)
+        self._metric = metric
+        self._velocity = self._normal()
+        friction = FRICTION * posterior.localisation**0.5
+        self._kept = math.exp(-friction * step**0.5) if integrator == "baoab" else 0.0
 
     @torch.no_grad()
     def run(self, steps: int) -> NDArray[np.float64]:
@@ -92,23 +98,29 @@ class Chains:
             with torch.enable_grad():
                 excess, gradient = self.posterior.slope(self.at, self._generators)
             seen.append(excess.detach().double())
-            self._move(torch.cat([value.flatten(1) for value in gradient.values()], dim=1))
+            self._move(flat(gradient))
         return torch.stack(seen, dim=1).cpu().numpy()
 
     def _move(self, drift: Tensor) -> None:
-        posterior = self.posterior
-        drift.mul_(posterior.inverse_temperature).add_(self._flat - self._start, alpha=posterior.localisation)
-        after = self._normal()
-        kick = self._noise.add_(after).mul_(0.5) if self._average else self._noise
-        if self._scale is not None:
-            drift.mul_(self._scale)
-            kick = kick.mul_(self._scale.sqrt())
-        self._flat.sub_(drift, alpha=self.step / 2).add_(kick, alpha=self.step**0.5)
-        self._noise = after
+        posterior, root = self.posterior, self.step**0.5
+        drift.mul_(posterior.inverse_temperature).add_(self.flat - self._start, alpha=posterior.localisation)
+        if self._euler:
+            kick = self._normal()
+            if self._metric is not None:
+                drift, kick = self._metric.times(drift), self._metric.root_times(kick)
+            self.flat.sub_(drift, alpha=self.step / 2).add_(kick, alpha=root)
+            return
+        if self._metric is not None:
+            drift = self._metric.root_times(drift)
+        before = self._velocity.sub_(drift, alpha=root)
+        after = self._normal().mul_((1 - self._kept**2) ** 0.5).add_(before, alpha=self._kept)
+        way = before.add_(after)
+        self.flat.add_(way if self._metric is None else self._metric.root_times(way), alpha=root / 2)
+        self._velocity = after
 
     def _normal(self) -> Tensor:
         """Standard normal numbers for all chains, each chain's of its own generator."""
-        noise = torch.empty_like(self._flat)
+        noise = torch.empty_like(self.flat)
         for row, generator in zip(noise, self._generators, strict=True):
             row.normal_(generator=generator)
         return noise
@@ -116,8 +128,8 @@ class Chains:
 
 def top_eigenvalue(
     posterior: Posterior,
-    at: Parameters,
-    preconditioner: Parameters | None,
+    at: Tensor,
+    metric: Metric | None,
     generator: torch.Generator,
     iterations: int = 20,
 ) -> float:
@@ -125,46 +137,35 @@ def top_eigenvalue(
 
     Args:
         posterior: of U.
-        at: parameters of one chain, with their axis of chains.
-        preconditioner: M.
+        at: (1, parameters) of one chain.
+        metric: M.
         generator: of the first direction and of the batch.
         iterations: of the power method.
     """
     batch = [posterior.objective.batch(generator)]
-    roots = None if preconditioner is None else {name: value.sqrt() for name, value in preconditioner.items()}
-    direction = {
-        name: torch.randn(value.shape, generator=generator, dtype=value.dtype, device=value.device)
-        for name, value in at.items()
-    }
-    size = max(1e-6, _norm(at) / sum(value.numel() for value in at.values()) ** 0.5)
+    direction = torch.randn(at.shape, generator=generator, dtype=at.dtype, device=at.device)
+    size = max(1e-6, float(at.norm()) / at.numel() ** 0.5)
     largest = 0.0
     for _ in range(iterations):
-        length = _norm(direction)
+        length = float(direction.norm())
         if not length > 0:
             break
-        moved = {name: value / length for name, value in direction.items()}
-        ahead = moved if roots is None else {name: moved[name] * roots[name] for name in at}
+        ahead = direction / length
+        if metric is not None:
+            ahead = metric.root_times(ahead)
         # A step that is a thousandth of the parameters' size in the direction's largest entry at most.
-        reach = 1e-3 * size / max(float(value.abs().max()) for value in ahead.values())
+        reach = 1e-3 * size / float(ahead.abs().max())
         slopes = [
-            posterior.objective.excess_and_gradient(
-                {name: value + sign * reach * ahead[name] for name, value in at.items()}, batch
-            )[1]
+            flat(
+                posterior.objective.excess_and_gradient(
+                    views(at + sign * reach * ahead, posterior.objective.start), batch
+                )[1]
+            )
             for sign in (1, -1)
         ]
-        direction = {}
-        for name, value in ahead.items():
-            change = (slopes[0][name] - slopes[1][name]) * (posterior.inverse_temperature / (2 * reach))
-            change = change + posterior.localisation * value
-            direction[name] = change if roots is None else change * roots[name]
-        largest = _norm(direction)
+        change = (slopes[0] - slopes[1]) * (posterior.inverse_temperature / (2 * reach))
+        direction = change + posterior.localisation * ahead
+        if metric is not None:
+            direction = metric.root_times(direction)
+        largest = float(direction.norm())
     return largest
-
-
-def _norm(values: Parameters) -> float:
-    return float(sum(value.double().square().sum() for value in values.values()) ** 0.5)
-
-
-def _flat(values: Parameters) -> Tensor:
-    """(1, parameters) of parameters without an axis of chains."""
-    return torch.cat([value.flatten() for value in values.values()])[None]

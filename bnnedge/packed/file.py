@@ -71,13 +71,28 @@ def load_packed(path: Path) -> PackedModel:
         )
     tensors = {name: _read(tensor) for name, tensor in stored.items()}
     try:
-        return _rebuild(json.loads(metadata["bnnedge"]), tensors)
+        return _rebuild(_parsed(metadata["bnnedge"]), tensors)
     except BnnedgeError as error:
         raise FileError(f"{path}: {error.message}", error.hint) from error
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise FileError(
             f"{path}: the description of the model is damaged ({type(error).__name__}: {error})"
         ) from error
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The description in JSON proper: without NaN, and of characters that can be written again.
+
+    Raises:
+        ValueError: it is not.
+    """
+
+    def refuse(constant: str) -> float:
+        raise ValueError(f"{constant} is no JSON")
+
+    description: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    json.dumps(description, ensure_ascii=False).encode()  # half a surrogate pair has no bytes
+    return description
 
 
 def _read(tensor: StoredTensor) -> NDArray[Any]:

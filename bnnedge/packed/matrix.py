@@ -37,7 +37,8 @@ class PackedMatrix:
 
     def __post_init__(self) -> None:
         words = self.words
-        if words.ndim != 2 or words.dtype != np.uint64 or words.shape[1] != words_per_row(self.columns):
+        fit = words.ndim == 2 and self.columns >= 0 and words.shape[1] == words_per_row(self.columns)
+        if not fit or words.dtype != np.uint64:
             raise DataError(
                 f"{words.dtype} words of shape {words.shape} cannot hold rows of {self.columns} bits",
                 f"expected uint64 words of shape (rows, {words_per_row(self.columns)})",

@@ -90,6 +90,15 @@ class PackedModel:
         return "".join(letter for letter in str(self.provenance.get("name", "")) if letter.isprintable())
 
     @property
+    def plain_name(self) -> str:
+        """That name in ASCII letters, digits, ``_``, ``-`` and ``.``, for comments of sources.
+
+        Verilator takes orders from comments that begin with its own name, so that is left out.
+        """
+        letters = (c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in self.name)
+        return "".join(letters).replace("verilator", "_")
+
+    @property
     def lattices(self) -> tuple[Lattice, ...]:
         """The values that each layer's pre-activations can take, in model order."""
         first, *others = self.layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,30 @@ def append_record(path: Path, record: Record) -> None:
     """
     with writing(path), path.open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(record, allow_nan=False) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())  # before the state, which counts on it
 
 
 def read_records(path: Path) -> list[Record]:
     """All whole lines; none where there is no file yet.
 
     Raises:
-        FileError: a line that is no JSON object.
+        FileError: unreadable, or a line that is no JSON object with whole numbers of an epoch and a step.
     """
     if not path.exists():
         return []
-    whole, _, _cut_short = path.read_text(encoding="utf-8").rpartition("\n")
+    try:
+        whole, _, _cut_short = path.read_text(encoding="utf-8").rpartition("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"cannot read {path}: {error}") from error
     records = []
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FileError(f"{path}, line {number} is no JSON: {error}") from error
-        if not isinstance(record, dict):
-            raise FileError(f"{path}, line {number} is no JSON object")
+        if not isinstance(record, dict) or not all(type(record.get(key)) is int for key in ("epoch", "step")):
+            raise FileError(f"{path}, line {number} is no JSON object of an epoch")
         records.append(record)
     return records
 

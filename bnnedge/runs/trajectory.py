@@ -72,9 +72,16 @@ def read_steps(path: Path) -> Steps:
             arrays = {name: file.get_tensor(name) for name in _ARRAYS}
         if description["schema"] != SCHEMA:
             raise FileError(f"{path} is not of schema {SCHEMA}")
-        return Steps(tuple(description["names"]), **arrays)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        steps = Steps(tuple(map(str, description["names"])), **arrays)
+    except (
+        safetensors.SafetensorError, AttributeError, KeyError, TypeError, ValueError, RecursionError, OSError
+    ) as error:  # fmt: skip
         raise FileError(f"cannot read {path}: {error}") from error
+    line, table = steps.step.shape, (len(steps.names), *steps.step.shape)
+    wanted = {name: line if name in ("step", "loss") else table for name in _ARRAYS}
+    if len(line) != 1 or any(arrays[name].shape != shape for name, shape in wanted.items()):
+        raise FileError(f"{path} has arrays that do not fit one another")
+    return steps
 
 
 def join_steps(parts: Iterable[Steps]) -> Steps:

@@ -77,11 +77,14 @@ def train_alone(config: Config, folder: Path, say: Callable[[str], None]) -> Run
         FileError: the folder holds a run of other settings.
         OutputError: it cannot be written.
     """
-    run = RunDirectory.open(folder) if folder.exists() else RunDirectory.create(folder, config)
-    if run.config() != config:
-        raise FileError(f"{folder} holds a run of other settings", "remove it, or say another folder")
-    if not run.finished():
-        train(config, _half(config), run, lambda record: say(f"{folder.name}: epoch {record['epoch']}"))
+    run = RunDirectory(folder)
+    with run.held():
+        if not run.config_file.exists():
+            RunDirectory.create(folder, config)
+        if run.config() != config:
+            raise FileError(f"{folder} holds a run of other settings", "remove it, or say another folder")
+        if not run.finished():
+            train(config, _half(config), run, lambda record: say(f"{folder.name}: epoch {record['epoch']}"))
     return run
 
 

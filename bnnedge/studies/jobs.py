@@ -66,7 +66,7 @@ def _measure(task: Task) -> None:
 
 def _epoch(run: RunDirectory) -> int:
     """How many epochs of it are there already."""
-    records = run.records() if run.state_file.exists() else []
+    records = run.records() if run.states() else []
     return int(records[-1]["epoch"]) if records else 0
 
 

@@ -6,31 +6,31 @@
         jobs/3f2a9c01d4e58b67/    a run directory for each job, named by its configuration's hash, with
             attempts.json         who began or went on with it, and what went wrong
             costs.json            what its hardware costs, where that was asked for
-        locks/                    who is at work
         table.csv                 what came out, a row a job; table.parquet where asked for
         report.html
+        .lock                     who is at work, while somebody is
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bnnedge.errors import FileError, OutputError
+from bnnedge.errors import FileError
 from bnnedge.files import write_atomically, writing
+from bnnedge.locks import held
 from bnnedge.runs.directory import RunDirectory
 
-__all__ = ["JobPlace", "SweepPlace", "held"]
+__all__ = ["JobPlace", "SweepPlace"]
 
 Status = Literal["waiting", "interrupted", "failed", "finished"]
 Record = dict[str, Any]
 
+_HINT = "delete it: it is written anew"
 PATIENCE = 30.0  # seconds that a job waits for one who has it and is about to die
 
 
@@ -47,9 +47,8 @@ class SweepPlace:
         Raises:
             OutputError: it cannot be written.
         """
-        for folder in ("jobs", "locks"):
-            with writing(path / folder):
-                (path / folder).mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            (path / "jobs").mkdir(parents=True, exist_ok=True)
         return cls(path)
 
     @property
@@ -69,7 +68,7 @@ class SweepPlace:
 
     def job(self, key: str) -> JobPlace:
         """Where one job is."""
-        return JobPlace(RunDirectory(self.path / "jobs" / key), self.path / "locks" / key)
+        return JobPlace(RunDirectory(self.path / "jobs" / key))
 
     @contextmanager
     def held(self, *, alone: bool) -> Iterator[None]:
@@ -78,19 +77,16 @@ class SweepPlace:
         Raises:
             OutputError: somebody is there.
         """
-        hint = "wait until it has ended, or name another --out"
-        with held(
-            self.path / "locks" / "sweep", f"another sweep is at work in {self.path}", hint, alone=alone
-        ):
+        hint = "wait until that has ended, or name another --out"
+        with held(self.path / ".lock", f"{self.path} is being worked on", hint, alone=alone):
             yield
 
 
 @dataclass(frozen=True)
 class JobPlace:
-    """A job's run directory, and the file whose lock says that it is being worked on."""
+    """A job's run directory."""
 
     run: RunDirectory
-    lock: Path
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -99,8 +95,7 @@ class JobPlace:
         Raises:
             OutputError: somebody has it, and keeps it.
         """
-        message, hint = f"{self.run.path} is being trained by another process", "wait until it has ended"
-        with held(self.lock, message, hint, patience=PATIENCE):
+        with self.run.held(PATIENCE):
             yield
 
     def attempts(self) -> list[Record]:
@@ -110,7 +105,10 @@ class JobPlace:
             FileError: the file is damaged.
         """
         attempts = _read(self.run.path / "attempts.json")
-        return [] if attempts is None else list(attempts["attempts"])
+        found = [] if attempts is None else attempts.get("attempts")
+        if not isinstance(found, list) or not all(isinstance(attempt, dict) for attempt in found):
+            raise FileError(f"{self.run.path / 'attempts.json'} lists no attempts", _HINT)
+        return found
 
     def write_attempts(self, attempts: list[Record]) -> None:
         """Write them."""
@@ -122,7 +120,12 @@ class JobPlace:
         Raises:
             FileError: the file is damaged.
         """
-        return (_read(self.run.path / "costs.json") or {"costs": {}})["costs"]  # type: ignore[no-any-return]
+        costs = (_read(self.run.path / "costs.json") or {"costs": {}}).get("costs")
+        if not isinstance(costs, dict) or not all(
+            isinstance(cost, int | float | str) for cost in costs.values()
+        ):
+            raise FileError(f"{self.run.path / 'costs.json'} lists no costs", _HINT)
+        return costs
 
     def write_costs(self, costs: Record) -> None:
         """Write them."""
@@ -137,44 +140,15 @@ class JobPlace:
         return "failed" if attempts[-1].get("error") else "interrupted"
 
 
-@contextmanager
-def held(path: Path, message: str, hint: str, *, alone: bool = True, patience: float = 0.0) -> Iterator[None]:
-    """Lock a file, as the system does, which unlocks it when its holder ends, however that may be.
-
-    Args:
-        path: made if it is not there; its content is not touched.
-        message: of the error.
-        hint: of the error.
-        alone: nobody else may have it; else others may who do not want to be alone either.
-        patience: seconds to wait for it.
-
-    Raises:
-        OutputError: somebody has it, or it cannot be written.
-    """
-    with writing(path):
-        handle = path.open("a")
-    with handle:
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    raise OutputError(message, hint) from error
-            time.sleep(0.05)
-        yield
-
-
 def _read(path: Path) -> Record | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise FileError(f"cannot read {path}: {error}", "delete it: it is written anew") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileError(f"cannot read {path}: {error}", _HINT) from error
     if not isinstance(record, dict):
-        raise FileError(f"{path} is no JSON object", "delete it: it is written anew")
+        raise FileError(f"{path} is no JSON object", _HINT)
     return record
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bnnedge.errors import FileError
 from bnnedge.report.table import Cell, Column, Table
 from bnnedge.runs.config import Config, to_table
 from bnnedge.studies.pareto import pareto_front
@@ -32,6 +33,8 @@ class Measure:
     sign: int
     title: str
 
+
+_HINT = "delete the job's folder: it is trained again"
 
 # By the name under which --pareto takes them. A front is a choice, and those are made on validation samples.
 MEASURES: Mapping[str, Measure] = {
@@ -179,17 +182,25 @@ def _row(job: JobPlace, costs: Sequence[Cost]) -> dict[str, Any]:
     status = job.status()
     if status != "finished":
         return {"status": status}
-    summary, hardware = job.run.summary(), job.costs()
-    best = summary["best"]
-    record = next(record for record in job.run.records() if record["epoch"] == best["epoch"])
+    summary, records, hardware = job.run.summary(), job.run.records(), job.costs()
     known = {cost: hardware[cost] for cost in costs if cost in hardware}
+    try:
+        best = summary["best"]
+        record = {record["epoch"]: record for record in records}[best["epoch"]]
+        figures = {
+            "best_epoch": best["epoch"],
+            "validation_accuracy": best["validation_accuracy"],
+            "test_accuracy": summary["test"]["accuracy"],
+            "bdm_bits": record["bdm"]["all"],
+            "block_entropy": record["block_entropy"]["all"],
+        }
+    except (LookupError, TypeError) as error:
+        raise FileError(f"{job.run.path} does not say what came of it: {error!r}", _HINT) from error
+    if odd := [name for name, value in figures.items() if value is not None and not _is_number(value)]:
+        raise FileError(f"{job.run.path} has no number for its {odd[0]}", _HINT)
     return {
         "status": status,
-        "best_epoch": best["epoch"],
-        "validation_accuracy": best["validation_accuracy"],
-        "test_accuracy": summary["test"]["accuracy"],
-        "bdm_bits": record["bdm"]["all"],
-        "block_entropy": record["block_entropy"]["all"],
+        **figures,
         **{cost: value for cost, value in known.items() if not isinstance(value, str)},
         "reasons": [f"{cost}: {value}" for cost, value in known.items() if isinstance(value, str)],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.archives import open_npz
 from bnnedge.complexity.trajectory import Course
 from bnnedge.errors import FileError
 from bnnedge.files import write_atomically
@@ -133,14 +133,14 @@ def read_series(path: Path) -> list[RunSeries]:
     Raises:
         FileError: missing, damaged, or something else.
     """
-    try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            count = len({name.partition(".")[0] for name in file.files})
-            return [_run({name: file[f"{place}.{name}"] for name in _FIELDS}) for place in range(count)]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise FileError(
-            f"cannot read {path}: {error}", "remove it; what it held is computed again"
-        ) from error
+    with open_npz(path) as archive:
+        count = len({name.partition(".")[0] for name in archive.names})
+        try:
+            return [_run({name: archive[f"{place}.{name}"] for name in _FIELDS}) for place in range(count)]
+        except (KeyError, ValueError) as error:
+            raise FileError(
+                f"cannot read {path}: {error}", "remove it; what it held is computed again"
+            ) from error
 
 
 def _run(values: dict[str, NDArray[Any]]) -> RunSeries:

@@ -26,19 +26,19 @@ import difflib
 import hashlib
 import itertools
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bnnedge.errors import ConfigError
-from bnnedge.runs.config import Config, change, load_config, presets, to_toml
+from bnnedge.runs.config import Config, change, load_config, parse_toml, presets, to_toml
 from bnnedge.runs.valid import require
 
 __all__ = ["Job", "Study", "load_study"]
 
 SEED = "training.seed"
+MOST_JOBS = 10_000  # a grid's product is written in a line
 _KEYS = ("name", "base", "seeds", "set", "grid", "job")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -86,11 +86,10 @@ def load_study(path: Path) -> Study:
         ConfigError: no such file, no TOML, unknown keys, settings that cannot be, or two equal jobs.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}", "name a study's TOML file") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is no TOML: {error}") from error
+    table = parse_toml(text, str(path))
     try:
         return _study(table, path)
     except ConfigError as error:
@@ -108,8 +107,10 @@ def _study(table: dict[str, Any], path: Path) -> Study:
     fits = isinstance(name, str) and _NAME.fullmatch(name) is not None
     require(fits, "name", name, "letters, digits, '-' and '_'")
     config = change(_base(table.get("base", "digits-tfc"), path.parent), _flat(table.get("set", {}), "set"))
-    varied = list(_varied(table))
     seeds = _seeds(table.get("seeds", [config.training.seed]))
+    varied = list(itertools.islice(_varied(table), MOST_JOBS // len(seeds) + 1))
+    if len(varied) * len(seeds) > MOST_JOBS:
+        raise ConfigError(f"more than {MOST_JOBS:,} jobs", "make several studies of it")
     keys = tuple(dict.fromkeys(itertools.chain.from_iterable(varied)))
     if SEED in keys and "seeds" in table:
         raise ConfigError(f"both seeds and {SEED} are given", "keep one")
@@ -147,7 +148,7 @@ def _varied(table: Mapping[str, Any]) -> Iterator[Settings]:
 
 
 def _seeds(given: object) -> list[int]:
-    if type(given) is int and given >= 1:
+    if type(given) is int and 1 <= given <= MOST_JOBS:
         return list(range(given))
     if isinstance(given, list) and given and all(type(seed) is int for seed in given):
         return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +17,15 @@ from bnnedge.runs.config import Config, TrainingConfig
 from bnnedge.runs.directory import RunDirectory
 from bnnedge.runs.trajectory import write_steps
 from bnnedge.training.augmentation import Augmentation
-from bnnedge.training.checks import check, check_resumed
+from bnnedge.training.checks import check
 from bnnedge.training.device import prepare_device
 from bnnedge.training.evaluation import Figures, evaluate
 from bnnedge.training.losses import training_loss
 from bnnedge.training.optimisers import set_rates, share_of_rate
 from bnnedge.training.parts import Parts
 from bnnedge.training.provenance import summary
-from bnnedge.training.state import Standing, load_state, save_state
+from bnnedge.training.resume import begun, resume
+from bnnedge.training.state import Standing, save_state
 from bnnedge.training.tracker import StepTracker, complexity
 
 __all__ = ["train"]
@@ -31,19 +33,32 @@ __all__ = ["train"]
 Record = dict[str, Any]
 
 
-def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[Record], None]) -> Record:
+def complain(line: str) -> None:
+    """One line on stderr."""
+    print(f"Warning: {line}", file=sys.stderr)
+
+
+def train(
+    config: Config,
+    data: Dataset,
+    run: RunDirectory,
+    on_epoch: Callable[[Record], None],
+    say: Callable[[str], None] = complain,
+) -> Record:
     """Train into a run directory, from its start or from where it was interrupted.
 
     The same configuration and machine give the same bits, however often the run was killed and resumed:
     initial weights depend on the seed, all other randomness on seed and epoch, and what a killed epoch had
     written is dropped. PyTorch's deterministic algorithms and thread count are set for the process.
-    Samples lie on the device, whole.
+    Samples lie on the device, whole. Where others may train into the same directory, the caller has it held
+    (:meth:`bnnedge.runs.directory.RunDirectory.held`).
 
     Args:
         config: what to train.
         data: the samples; the test split is looked at once, after the last decision.
         run: where everything goes; with a state in it, training goes on from there.
         on_epoch: called with each epoch's metrics.
+        say: called with a line about a damaged file, where the training could go on all the same.
 
     Returns:
         What run.json says.
@@ -51,7 +66,7 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
     Raises:
         ConfigError: settings that do not fit the data or the machine, or a teacher that does not fit the data
             or the run that is resumed.
-        FileError: a damaged state, or a teacher that is missing or damaged.
+        FileError: a state that is damaged, as is the one before it, or a teacher that is missing or damaged.
         OutputError: the run directory cannot be written.
         UnsupportedError: the training diverged.
     """
@@ -59,7 +74,7 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
     device = prepare_device(settings)
     check(config, data)
     parts = Parts.of(config, data, device)
-    standing = _resume(parts, config, run) if run.state_file.exists() else _begin(parts, config, data, run)
+    standing = resume(parts, config, run, say) if begun(run) else _begin(parts, config, data, run)
     tracker = None
     if settings.track == "steps":
         tracker = StepTracker(parts.net, settings.track_every, parts.steps_per_epoch)
@@ -78,7 +93,7 @@ def train(config: Config, data: Dataset, run: RunDirectory, on_epoch: Callable[[
         if tracker is not None:
             write_steps(run.steps_file(epoch), tracker.epoch())
         run.append(record)
-        save_state(run.state_file, parts.net, parts.optimisers, standing)
+        save_state(run.state_file, parts.net, parts.optimisers, standing, keep=run.state_before_file)
         run.write_summary(summary(config, data, standing, "running"))
         on_epoch(record)
     return _finish(parts, config, data, run, standing)
@@ -94,16 +109,6 @@ def _begin(parts: Parts, config: Config, data: Dataset, run: RunDirectory) -> St
     save_packed(parts.packed(standing), run.checkpoint(0))
     save_state(run.state_file, parts.net, parts.optimisers, standing)
     run.write_summary(summary(config, data, standing, "running"))
-    return standing
-
-
-def _resume(parts: Parts, config: Config, run: RunDirectory) -> Standing:
-    """Put the parts back where the last whole epoch left them."""
-    standing = load_state(run.state_file, parts.net, parts.optimisers)
-    run.rewind(standing.epoch, standing.step)
-    check_resumed(config, parts.provenance, run, standing)
-    if parts.charge is not None and standing.pressure is not None:
-        parts.charge.pressure = standing.pressure
     return standing
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bnnedge.errors import FileError
 from bnnedge.files import write_atomically
 
-__all__ = ["Standing", "load_state", "save_state"]
+__all__ = ["Standing", "load_state", "read_state", "save_state"]
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -97,19 +100,24 @@ class Standing:
         )
 
 
-def save_state(path: Path, net: nn.Module, optimisers: Sequence[Optimizer], standing: Standing) -> None:
-    """Write the state, atomically.
+def save_state(
+    path: Path, net: nn.Module, optimisers: Sequence[Optimizer], standing: Standing, keep: Path | None = None
+) -> None:
+    """Write the state with its SHA-256, atomically; ``keep`` is where the one that is there goes.
 
     Raises:
         OutputError: the place cannot be written.
     """
-    tensors = {f"net.{name}": tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+    tensors = {f"net.{name}": tensor.detach() for name, tensor in net.state_dict().items()}
     for place, optimiser in enumerate(optimisers):
         for index, moments in optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{place}.{index}.{name}": t.cpu() for name, t in moments.items()}
+            tensors |= {f"optimiser.{place}.{index}.{name}": t for name, t in moments.items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     description = {"schema": SCHEMA, **dataclasses.asdict(standing)}
+    description["sha256"] = _sha256(description, tensors)
+    # One entry, for safetensors writes several in any order.
     metadata = {"bnnedge.state": json.dumps(description, sort_keys=True)}
-    write_atomically(path, safetensors.torch.save({k: t.contiguous() for k, t in tensors.items()}, metadata))
+    write_atomically(path, safetensors.torch.save(tensors, metadata), keep=keep)
 
 
 def load_state(path: Path, net: nn.Module, optimisers: Sequence[Optimizer]) -> Standing:
@@ -118,12 +126,8 @@ def load_state(path: Path, net: nn.Module, optimisers: Sequence[Optimizer]) -> S
     Raises:
         FileError: damaged, or of another network.
     """
+    description, tensors = read_state(path)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})["bnnedge.state"])
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if description.pop("schema") != SCHEMA:
-            raise FileError(f"{path} is not of schema {SCHEMA}")
         net.load_state_dict({name[4:]: t for name, t in tensors.items() if name.startswith("net.")})
         for place, optimiser in enumerate(optimisers):
             moments: dict[int, dict[str, Tensor]] = {}
@@ -135,7 +139,42 @@ def load_state(path: Path, net: nn.Module, optimisers: Sequence[Optimizer]) -> S
             optimiser.load_state_dict({"state": moments, "param_groups": groups})
         pressure = description.pop("pressure")
         return Standing(**description, pressure=None if pressure is None else Pressure(**pressure))
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        raise FileError(
-            f"cannot resume from {path}: {error}", "the state is damaged or of another network; train anew"
-        ) from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise _unusable(path, error) from error
+
+
+def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The standing, as JSON has it, and the tensors by name.
+
+    Raises:
+        FileError: missing, damaged or of another schema.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            description: dict[str, Any] = json.loads((file.metadata() or {})["bnnedge.state"])
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if description["schema"] != SCHEMA:
+            raise FileError(f"{path} is not of schema {SCHEMA}", "train anew into another folder: --out")
+        if description.pop("sha256") != _sha256(description, tensors):
+            raise ValueError("its content has another SHA-256 than it was written with")
+        del description["schema"]
+    except (
+        safetensors.SafetensorError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError
+    ) as error:  # fmt: skip
+        raise _unusable(path, error) from error
+    return description, tensors
+
+
+def _unusable(path: Path, error: Exception) -> FileError:
+    return FileError(
+        f"cannot resume from {path}: {error}", "the state is damaged or of another network; train anew"
+    )
+
+
+def _sha256(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Of the standing and of every tensor: its name, type, shape and bytes."""
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -133,7 +133,8 @@ def _what(plan: LayerPlan, matrix: LayerMatrix) -> str:
 
 def _header(model: PackedModel, command: str) -> str:
     """What the files are, of which checkpoint, and by which command."""
+    name = model.plain_name or "without a name"
     return (
-        f"// {model.name or 'network'}, sha256 {digest(model)[:16]}, unrolled: every weight is a wire.\n"
+        f"// Network {name}, sha256 {digest(model)[:16]}, unrolled: every weight is a wire.\n"
         f"// Made by: {command}\n//\n"
     )
