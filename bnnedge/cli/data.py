@@ -62,7 +62,9 @@ def list_sets(cache: Path | None, as_json: bool) -> None:
         )
         for entry in entries
     ]
-    notes = ['Files of your own: [data] name = "idx", "npz" or "csv", and path = "…" (bnnedge/docs/tutorial.md).']
+    notes = [
+        'Files of your own: [data] name = "idx", "npz" or "csv", and path = "…" (bnnedge/docs/tutorial.md).'
+    ]
     click.echo(str(Table("Data sets", columns, rows, notes=notes)))
 
 
