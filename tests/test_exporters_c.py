@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
+from bnnedge.data.fetch import FETCHABLE, fetch
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import FileError, UnsupportedError, VerificationError
 from bnnedge.exporters import export, verify
@@ -61,8 +62,10 @@ UInt8 = NDArray[np.uint8]
 
 def preset(name: str) -> tuple[PackedModel, UInt8]:
     """A trained network and the test images of its data set."""
-    model = load_packed(share("models") / name / "model.safetensors")
-    return model, load_dataset(name.partition("-")[0]).test.inputs
+    model, data = load_packed(share("models") / name / "model.safetensors"), name.partition("-")[0]
+    if data in FETCHABLE:
+        fetch(data)
+    return model, load_dataset(data).test.inputs
 
 
 def write(folder: Path, model: PackedModel, inputs: UInt8) -> str:

@@ -184,10 +184,10 @@ def test_a_run_killed_before_any_state_is_written_resumes_to_the_same_bits(
 ) -> None:
     run, left = RunDirectory.create(tmp_path / "run", regularised), iter(range(states))
 
-    def save_some(*arguments: Any) -> None:
+    def save_some(*arguments: Any, **keywords: Any) -> None:
         if next(left, None) is None:
             raise Killed
-        save_state(*arguments)
+        save_state(*arguments, **keywords)
 
     with monkeypatch.context() as patch:
         patch.setattr("bnnedge.training.loop.save_state", save_some)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -87,12 +89,19 @@ def main() -> None:
     except OSError as error:  # what writes files of ours says so itself; this is stdout, or a temporary file
         if show_traceback or error.errno not in _FULL:
             raise
+        _give_up_output()
         _end_with(
             OutputError(
                 f"cannot write {error.filename or 'the output'}: {error.strerror}",
                 "make room on the disk, or let TMPDIR name a folder on another one",
             )
         )
+
+
+def _give_up_output() -> None:
+    """What could not be written is not tried again when Python ends, which would change the exit code."""
+    with contextlib.suppress(OSError, ValueError):  # as where standard output is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end_with(error: BnnedgeError) -> NoReturn:
