@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ _COLUMNS = (
     Column("findings", "findings", ",d"),
 )
 
+WORK = Path(tempfile.gettempdir()) / "bnnedge-fuzz"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -43,7 +46,7 @@ def main() -> None:
     parser.add_argument("--readers", default=",".join(READERS), help="names, with commas (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the table there")
-    parser.add_argument("--out", type=Path, default=Path("/tmp/bnnedge-fuzz"), help="corpora and findings")  # noqa: S108
+    parser.add_argument("--out", type=Path, default=WORK, help="corpora and findings")
     parser.add_argument("--blind", action="store_true", help="mutations alone, without atheris")
     options = parser.parse_args()
     names = [name.strip() for name in options.readers.split(",")]

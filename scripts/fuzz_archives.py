@@ -8,6 +8,7 @@ import pickle
 import random
 import re
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from fuzz_bytes import INTEGERS, Mutation, bytewise
 
 __all__ = ["MARKER", "numpy_array", "pickled", "tarred", "zipped"]
 
-MARKER = Path("/tmp/bnnedge-fuzz-ran-code")  # noqa: S108
+MARKER = Path(tempfile.gettempdir()) / "bnnedge-fuzz-ran-code"
 """A file that only code out of a mutated file would write."""
 
 _NAMES = (

@@ -20,6 +20,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 from bnnedge.errors import FileError, VerificationError
 from bnnedge.exporters.graph import IMAGE, Form
 from bnnedge.exporters.lowering import lower
+from bnnedge.onnx_data import has_external_data
 
 __all__ = ["GraphFile", "Stages", "read_graph", "run_as_shipped", "run_batch"]
 
@@ -90,7 +91,7 @@ def read_graph(path: Path) -> GraphFile:
     properties = {entry.key: entry.value for entry in proto.metadata_props}
     kind, form = properties.get("bnnedge.target", ""), _form(properties.get("bnnedge.form", ""))
     foreign = {node.op_type for node in proto.graph.node if node.domain} - set(CUSTOM_OPERATORS)
-    elsewhere = any(tensor.external_data or tensor.data_location for tensor in _tensors(proto.graph))
+    elsewhere = has_external_data(proto.graph)
     foreign |= {
         node.op_type for node in proto.graph.node for each in node.attribute if each.g.node or each.graphs
     }
@@ -151,16 +152,6 @@ def run_batch(graph: GraphFile, inputs: NDArray[np.uint8], names: Sequence[str])
             _set_batch(probed.graph, len(inputs))
             stages = _qonnx(probed, inputs)
     return {name: stages[name] for name in names}
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor of a graph without graphs in it, those in attributes included."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
 
 
 def _form(stated: str) -> Form | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from bnnedge.errors import FileError
+from bnnedge.onnx_data import has_external_data
 
 __all__ = ["QUANT_DOMAINS", "OnnxGraph", "attributes", "integers", "label", "read_onnx"]
 
@@ -66,7 +67,7 @@ def read_onnx(path: Path) -> OnnxGraph:
     graph = proto.graph
     if not graph.node and not graph.initializer:
         raise _foreign(path)
-    if any(tensor.external_data or tensor.data_location for tensor in _tensors(graph)):
+    if has_external_data(graph):
         raise FileError(
             f"{path} keeps tensors in other files, which are not read",
             "save the model as one file: onnx.save(onnx.load(path), one_file)",
@@ -197,19 +198,6 @@ def _is_small(values: list[Array]) -> bool:
     """Whether broadcasting makes nothing larger than what is there, as a hostile file could have it."""
     shape = np.broadcast_shapes(*(value.shape for value in values))
     return math.prod(shape) <= max(value.size for value in values)
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor of a graph, those in attributes included."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for inner in (attribute.g, *attribute.graphs):
-                if inner.node or inner.initializer:
-                    yield from _tensors(inner)
 
 
 def _foreign(path: Path) -> FileError:
