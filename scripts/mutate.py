@@ -66,8 +66,12 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
+    options.results = options.results.absolute()
     with tempfile.TemporaryDirectory(prefix="bnnedge-mutate-") as scratch:
         tree = copy_of_tree(Path(scratch) / "tree")
+        # Tests run in the copy, and import it.
+        os.environ |= {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        os.chdir(tree)
         files = sorted({path for glob in options.files for path in tree.glob(glob)})
         known = read(options.results)
         tried = []
@@ -149,9 +153,6 @@ def meaning(source: str) -> str | None:
 def tests_of(tree: Path, file: Path, python: str) -> tuple[str, float]:
     """The command that runs the tests that import a file, or else its room; how long it takes unchanged."""
     module = ".".join(file.relative_to(tree).with_suffix("").parts).removesuffix(".__init__")
-    os.environ["PYTHONPATH"] = str(tree)
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    os.chdir(tree)
     tests = importing(tree, module)
     # Those called after the file come first: they say most about it, and are the quickest to fail.
     tests.sort(key=lambda path: (file.stem not in path.stem, path.stat().st_size))
