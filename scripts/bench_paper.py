@@ -13,8 +13,8 @@ import torch
 from bench_rows import Row
 
 from bnnedge.data.dataset import Split
-from bnnedge.runs.config import change
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import change
 from bnnedge.studies.batched import train_together
 from bnnedge.studies.paper import RUNS_TOGETHER, SETS, config_of, data_of, lesson_of
 from bnnedge.training.loop import train

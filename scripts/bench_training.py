@@ -27,8 +27,8 @@ from bnnedge.complexity.trajectory import Trajectory
 from bnnedge.data.cache import cache_dir
 from bnnedge.data.dataset import Dataset
 from bnnedge.data.registry import load_dataset
-from bnnedge.runs.config import load_config, override
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override
 from bnnedge.runs.trajectory import write_steps
 from bnnedge.training import loop
 from bnnedge.training.loop import train

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bnnedge.runs.complexity import ComplexityConfig
-from bnnedge.runs.config import change, load_config, to_toml
+from bnnedge.runs.toml import change, load_config, to_toml
 from bnnedge.studies.study import SEED, Job, Study
 
 __all__ = ["BASELINES", "DEFAULT", "DERIVED", "FAMILIES", "PRESETS", "Arm", "arms_of", "study_of"]
@@ -30,28 +30,38 @@ QUICK_STRENGTHS = (0.13, 0.5)
 START, FULL = 0.2, 0.6
 # Steps from one working out of the term to the next: a step then takes less than twice its time, on average.
 EVERY = 2
+BANKS: Mapping[str, Mapping[int, Sequence[tuple[int, int, bool]]]] = {
+    "banks": {16: [(8, 16, True)], 8: [(4, 16, True)], 4: [(4, 16, False)]},
+    "narrow banks": {16: [(8, 14, True)]},
+    "deep banks": {
+        64: [(8, 14, True), (32, 16, True)],
+        32: [(8, 16, True), (16, 16, True)],
+        16: [(8, 16, True)] * 3,
+        12: [(4, 16, True), (8, 16, True), (8, 16, True)],
+        8: [(4, 16, True)] * 3,
+        4: [(4, 28, True), (8, 16, True), (8, 16, True)],
+    },
+}
+"""By family and strength, of the first layers: patterns, inputs of a group, whether up to complement."""
+
 _STRENGTHS: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {
     "none": ((0.0,), (0.0,)),
     "narrower": ((0.25, 0.375, 0.5, 0.625, 0.75, 0.875), (0.5, 0.75)),  # of the preset's widths
     "dropout": ((0.05, 0.1, 0.2), (0.2,)),
     "bop": ((1e-7, 1e-6, 1e-5), (1e-6,)),
-    "banks": ((16, 8, 4), (16,)),  # choices of a neuron
     "free inputs": ((0.0,), (0.0,)),
     "projected": ((16, 32, 64, 128), (32,)),  # different blocks of a layer
     "subset": ((16, 32, 64, 128), (32,)),
+    **{family: (tuple(banks), (16,)) for family, banks in BANKS.items()},
 }
 """By baseline, usual strengths and a few of them."""
-
-BANKS = {16: (8, True), 8: (4, True), 4: (4, False)}
-"""By choices, patterns for each 16 inputs of the first layer, and whether up to complement."""
-BANK_WIDTH = 16
 
 TERMS: tuple[str, ...] = typing.get_args(typing.get_type_hints(ComplexityConfig)["term"])
 DERIVED = ("free inputs", "projected", "subset")
 """Made of trained, unregularised networks: see complexity_baselines."""
 
 BASELINES = ("none", "narrower", "dropout", "bop", *DERIVED)
-FAMILIES = (*BASELINES, "banks", *TERMS)
+FAMILIES = (*BASELINES, *BANKS, *TERMS)
 DEFAULT = (*BASELINES, "variation", "tree", "hardware", "distinct", "rom", "bdm", "entropy")
 
 Settings = Mapping[str, object]
@@ -83,7 +93,10 @@ def arms_of(preset: str, families: Mapping[str, Sequence[float]], *, quick: bool
     - ``narrower``: hidden layers of a share of the preset's widths.
     - ``dropout``: noise, as a regulariser that knows nothing of complexity.
     - ``bop``: no latent weights; a bit flips where a running mean of its gradient is above a threshold.
-    - ``banks``: the first layer's weights out of a few patterns for each 16 inputs, where 16 divides them.
+    - ``banks``: the first layer's weights out of a few patterns for each 16 inputs, where 16 divides them;
+      the strength is the number of a neuron's choices.
+    - ``narrow banks``: out of a few for each 14, half a row of MNIST's pixels.
+    - ``deep banks``: further layers' weights, too; the strength stands for all of their choices.
     - ``free inputs``, ``projected``, ``subset``: what complexity_baselines makes of networks of ``none``.
     """
     hidden = load_config(preset).net.hidden
@@ -106,9 +119,9 @@ def _settings(family: str, strength: float, hidden: Sequence[int]) -> Settings:
         return {"net.dropout": strength}
     if family == "bop":
         return {"training.optimiser": "bop", "training.bop_threshold": strength}
-    if family == "banks":
-        patterns, complement = BANKS[round(strength)]
-        return {"net.banks": [{"patterns": patterns, "width": BANK_WIDTH, "complement": complement}]}
+    if family in BANKS:
+        names = ("patterns", "width", "complement")
+        return {"net.banks": [dict(zip(names, bank, strict=True)) for bank in BANKS[family][round(strength)]]}
     return _charged(family, strength)
 
 

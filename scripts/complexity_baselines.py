@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnnedge.complexity.spanning import minimum_spanning_tree
-from bnnedge.hardware.folded import Fold, default_cycles, fold_for
+from bnnedge.hardware.folded import Fold, default_folds
 from bnnedge.packed.fold import Thresholds
 from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
@@ -89,7 +89,7 @@ def projected(model: PackedModel, entries: int, bank: Bank) -> PackedModel:
         entries: of the bank of a layer, at most.
         bank: makes it of the layer's blocks.
     """
-    folds = fold_for(model, default_cycles(model))
+    folds = default_folds(model)
     layers = []
     for layer in model.layers:
         signs = layer.weights.to_signs().astype(np.float32)

@@ -116,7 +116,7 @@ def dataset(name: str) -> Read:
 
 
 def config(_: Material, path: Path) -> None:
-    from bnnedge.runs.config import load_config, to_toml
+    from bnnedge.runs.toml import load_config, to_toml
 
     to_toml(load_config(path))
 

@@ -18,7 +18,7 @@ from bnnedge.data.fetch import fetch
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import BnnedgeError
 from bnnedge.files import write_atomically
-from bnnedge.runs.config import load_config
+from bnnedge.runs.toml import load_config
 from bnnedge.share import cache
 from bnnedge.studies.local import LocalExecutor, workers_for
 from bnnedge.studies.place import SweepPlace

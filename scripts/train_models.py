@@ -3,8 +3,7 @@
 Each is trained from several seeds, and gets model.safetensors (seed 0; the best epoch by validation),
 vectors.npz (the golden model's class scores on the first test images, and the images themselves where the
 set may be redistributed) and README.md, the model card, with the accuracy of every seed. Runs are kept in
---runs: those that are there are not trained again, and those cut short are resumed. Run it with
-.venv/bin/python.
+--runs: those that are there are not trained again, and those cut short are resumed.
 """
 
 from __future__ import annotations
@@ -30,14 +29,16 @@ from bnnedge.packed.model import PackedModel
 from bnnedge.packed.weights import weights_of
 from bnnedge.report.page import audit_page
 from bnnedge.report.views import audit_table
-from bnnedge.runs.config import Config, load_config, override, presets
+from bnnedge.runs.config import Config
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override, presets
 from bnnedge.training.loop import train
 
 VECTORS = 100
 SEEDS = 3
 DEFAULT = "digits-tfc"  # the preset whose report the README shows
 REDISTRIBUTABLE = {"digits"}
+FENCE = "```"
 
 
 def main() -> None:
@@ -53,9 +54,13 @@ def main() -> None:
         metavar="KEY=VALUE",
         help="as bnnedge train has it",
     )
+    parser.add_argument("--audits", action="store_true", help="train nothing; write the cards' audits anew")
     options = parser.parse_args()
     for name in options.names:
-        train_preset(name, options.seeds, options.runs, options.settings)
+        if options.audits:
+            renew_audit(name)
+        else:
+            train_preset(name, options.seeds, options.runs, options.settings)
 
 
 def train_preset(name: str, seeds: int, runs: Path, settings: list[str]) -> None:
@@ -69,6 +74,14 @@ def train_preset(name: str, seeds: int, runs: Path, settings: list[str]) -> None
     save_packed(model, folder / "model.safetensors")
     write_vectors(folder / "vectors.npz", config, data, model)
     write_atomically(folder / "README.md", card(config, model, trained, settings))
+
+
+def renew_audit(name: str) -> None:
+    """Put the audit of the model that is there into its card, in place of the one that is."""
+    card = presets()[name].parent / "README.md"
+    text, _, after = card.read_text(encoding="utf-8").partition(FENCE)
+    model = load_packed(card.parent / "model.safetensors")
+    write_atomically(card, text + audited(model, name) + after.partition(FENCE)[2])
 
 
 def trained_run(config: Config, data: Dataset, runs: Path) -> RunDirectory:
@@ -145,10 +158,12 @@ Made by
 
 The same network: `bnnedge train {config.name} --seed 0` with the same settings.
 
-```
-{audit_table(audit(weights_of(model, config.name)))}
-```
+{audited(model, config.name)}
 """
+
+
+def audited(model: PackedModel, name: str) -> str:
+    return f"{FENCE}\n{audit_table(audit(weights_of(model, name)))}\n{FENCE}"
 
 
 def architecture(model: PackedModel) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from bnnedge.data.dataset import Dataset
 from bnnedge.data.registry import load_dataset
@@ -14,6 +14,7 @@ from tests.commands import Bnnedge, runner
 
 # No test fails for its time: machines are shared.
 settings.register_profile("bnnedge", deadline=None)
+settings.register_profile("mutation", deadline=None, phases=(Phase.explicit, Phase.generate), database=None)
 settings.load_profile("bnnedge")
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -18,8 +18,9 @@ from bnnedge.data.registry import load_dataset
 from bnnedge.errors import BnnedgeError, ConfigError, DataError, FileError
 from bnnedge.exporters import export
 from bnnedge.packed.file import load_packed
-from bnnedge.runs.config import Config, ConvConfig, NetConfig, TrainingConfig
+from bnnedge.runs.config import Config, ConvConfig, NetConfig
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.training import TrainingConfig
 from bnnedge.training.loop import train
 from tests.commands import Bnnedge, two_lines
 

@@ -17,8 +17,8 @@ from bnnedge.data.fetch import FETCHABLE, fetch
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import BnnedgeError
 from bnnedge.packed.file import save_packed
-from bnnedge.runs.config import load_config, presets
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, presets
 from tests.commands import Bnnedge, two_lines
 from tests.networks import random_model
 

@@ -238,8 +238,15 @@ def test_the_header_says_what_it_is_and_serves_cpp(tmp_path: Path) -> None:
     subprocess.run(["g++", "-Wall", "-Werror", "-fsyntax-only", "use.cpp"], cwd=tmp_path, check=True)
 
 
-def test_the_stack_that_the_header_states_suffices(tmp_path: Path) -> None:
-    model = random_conv_model(3, (3, 20, 18), CNV, (70, 10), kind="thermometer")
+@pytest.mark.parametrize(
+    "model",
+    [
+        random_conv_model(3, (3, 20, 18), CNV, (70, 10), kind="thermometer"),
+        random_model(3, (9, 5, 2000)),  # the scores of all its classes
+    ],
+    ids=["words", "scores"],
+)
+def test_the_stack_that_the_header_states_suffices(tmp_path: Path, model: PackedModel) -> None:
     name = write(tmp_path, model, random_inputs(model, 1))
     stated = int(re.findall(r"STACK_BYTES (\d+)", (tmp_path / f"{name}.h").read_text())[0])
     command = ["cc", *STRICT, "-O2", "-fstack-usage", "-c", f"{name}.c"]

@@ -432,8 +432,9 @@ def test_unknown_boards_and_impossible_frame_rates(tmp_path: Path) -> None:
         ({"finn": "plus"}, "FINN"),
         ({"finn_python": Path("python")}, r"FINN\+ to check with"),
     ):
-        with pytest.raises(ConfigError, match=f"target onnx has no {what}$"):
+        with pytest.raises(ConfigError, match=f"target onnx has no {what}$") as caught:
             export(MODEL, "onnx", tmp_path / "out", inputs=INPUTS, **wish)
+        assert ("rtl" in caught.value.hint) == (what == "frame rate")  # which has one as well
     assert not names(tmp_path)
 
 

@@ -19,8 +19,8 @@ from bnnedge.errors import OutputError
 from bnnedge.exporters import export
 from bnnedge.files import atomic_directory, write_atomically
 from bnnedge.importers import load
-from bnnedge.runs.config import load_config, override
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override
 from bnnedge.training.loop import train
 from tests.commands import Bnnedge, two_lines
 from tests.sweeps import write_study

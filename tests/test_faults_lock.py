@@ -17,8 +17,8 @@ import pytest
 from bnnedge.errors import OutputError
 from bnnedge.files import draft_directory, scratch_directory, write_atomically
 from bnnedge.locks import held
-from bnnedge.runs.config import load_config, override
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override
 from bnnedge.studies.jobs import perform
 from bnnedge.studies.sweep import tasks_of
 from tests.commands import Bnnedge, two_lines

@@ -12,8 +12,9 @@ import pytest
 
 from bnnedge.data.dataset import Dataset
 from bnnedge.errors import FileError
-from bnnedge.runs.config import Config, load_config, override
+from bnnedge.runs.config import Config
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override
 from bnnedge.training.loop import train
 from bnnedge.training.state import read_state
 from tests.commands import Bnnedge, two_lines

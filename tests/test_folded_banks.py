@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bnnedge.hardware.folded import Fold
+from bnnedge.hardware.costs import weight_memories
+from bnnedge.hardware.folded import Fold, default_folds, fold_for
 from bnnedge.hardware.folded.memories import weight_words
+from bnnedge.hardware.folded.pace import SLOWEST, default_cycles
 from bnnedge.hardware.folded.weights import Weights
 from bnnedge.hardware.generated import generate
 from bnnedge.hardware.simulate import simulate
@@ -105,3 +107,16 @@ def test_an_engine_of_banks_computes_what_the_golden_model_does(
     )
     assert f"banks of {patterns} patterns of 8 inputs" in module
     assert (", up to complement" in module) == complement
+
+
+def test_a_pace_is_chosen_at_which_banks_fit_and_no_other_network_is_slower() -> None:
+    plain = random_model(seed=3, widths=(784, 64, 64, 10), kind="bipolar")
+    assert default_folds(plain) == fold_for(plain, default_cycles(plain))
+    weights = PackedMatrix.from_bits(banked(0, 64, 784, width=14, patterns=8))
+    model = replace(plain, layers=(replace(plain.layers[0], weights=weights), *plain.layers[1:]))
+    fold = default_folds(model)["fc1"]
+    assert fold.simd % 14 == 0
+    assert 784 * 64 // (fold.pe * fold.simd) <= SLOWEST * default_cycles(model)
+    memory, coded = weight_memories(model)["fc1"]
+    codes, patterns = 56 * 64 * 3, 56 * 8 * 14
+    assert (memory, coded) == (784 * 64, codes + patterns)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bnnedge import load
+from bnnedge import load, report
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import ConfigError, DataError, FileError, UnsupportedError, VerificationError
 from bnnedge.hardware.bench import Style, bench_files, vectors
@@ -20,16 +22,34 @@ from bnnedge.hardware.folded import Fold
 from bnnedge.hardware.folded.fold import cycles_of
 from bnnedge.hardware.folded.memories import Coding
 from bnnedge.hardware.generated import STYLES, generate
-from bnnedge.hardware.simulate import simulate
-from bnnedge.hardware.simulators import BenchRun, check_sources, find_simulator, run_bench
+from bnnedge.hardware.simulate import Simulation, simulate
+from bnnedge.hardware.simulators import SIMULATORS, BenchRun, check_sources, find_simulator, run_bench
 from bnnedge.hardware.units import divisors
 from bnnedge.packed.fold import Affine, Thresholds
 from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
 from tests.networks import Filters, conv_models, packed_models, random_conv_model, random_inputs, random_model
 
+SCHEMA = json.loads((Path(report.__file__).parent / "schemas" / "simulation.schema.json").read_text())
 CODINGS: list[Coding] = ["plain", "dictionary", "banks", "smallest"]
 LIMITS = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("tool", SIMULATORS)
+def test_a_result_is_told_in_json_and_in_a_line(tool: str) -> None:
+    result = Simulation(tool, "0" * 64, 1234, ("fc1", "fc2"), 17, 5, 6200)
+    told = result.to_dict()
+    assert json.loads(json.dumps(told)) == told
+    jsonschema.validate(told, SCHEMA)
+    assert {key: told[key] for key in ("kind", "samples", "layers", "latency_cycles", "cycles")} == {
+        "kind": "bnnedge.simulation",
+        "samples": 1234,
+        "layers": ["fc1", "fc2"],
+        "latency_cycles": 17,
+        "cycles": 6200,
+    }
+    assert str(result).endswith("1,234 samples; a label after 17 clock cycles, then one every 5")
+    assert str(replace(result, interval_cycles=None)).endswith("a label after 17 clock cycles")
 
 
 @st.composite

@@ -41,8 +41,8 @@ from bnnedge.hardware.costs import synthesised_luts
 from bnnedge.importers import load_weights
 from bnnedge.importers.arrays import layer_names
 from bnnedge.packed.file import load_packed, save_packed
-from bnnedge.runs.config import load_config, parse_config
 from bnnedge.runs.metrics import read_records
+from bnnedge.runs.toml import load_config, parse_config
 from bnnedge.runs.trajectory import read_steps
 from bnnedge.studies.place import SweepPlace
 from bnnedge.studies.study import load_study
@@ -321,6 +321,32 @@ def test_constants_of_graphs_of_ours_that_are_damaged(
 
 
 # Names, and descriptions of packed models
+
+
+@pytest.mark.parametrize(
+    "read", [load_weights, partial(verify, model=SMALL, inputs=np.zeros((1, 12), np.uint8))]
+)
+def test_a_graph_of_nothing_but_empty_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
+) -> None:
+    nodes = b"\x0a\x00" * 8000  # field 1, of length 0; a hundred bytes each in memory
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"\x3a\x80\x7d" + nodes)  # field 7, the graph
+    assert len(onnx.load(path).graph.node) == 8000
+    monkeypatch.setattr("bnnedge.onnx_data.MOST_MESSAGES", 8000)
+    with pytest.raises(FileError) as refusal:
+        read(path)
+    assert "more than 8,000 messages" in str(refusal.value.__cause__)
+
+
+def test_json_of_nothing_but_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = '{"format": [' + "[]," * 5000 + "[]]}"
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(FileError, match="not the manifest"):
+        read_manifest(tmp_path)
+    monkeypatch.setattr("bnnedge.bounded.MOST_CHARACTERS", len(content) - 1)
+    with pytest.raises(FileError, match=r"it has 15,0\d\d characters"):
+        read_manifest(tmp_path)
 
 
 def test_names_that_are_all_alike() -> None:

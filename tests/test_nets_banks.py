@@ -15,8 +15,10 @@ from bnnedge.errors import ConfigError
 from bnnedge.nets.banks import PatternBank
 from bnnedge.nets.geometry import geometry_of_config
 from bnnedge.packed.file import load_packed
-from bnnedge.runs.config import BankConfig, Config, load_config, override, parse_config, to_toml
+from bnnedge.runs.banks import BankConfig
+from bnnedge.runs.config import Config
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override, parse_config, to_toml
 from bnnedge.training.loop import train
 
 SETTINGS = [BankConfig(4, 8), BankConfig(3, 4, complement=False), BankConfig(1, 16)]

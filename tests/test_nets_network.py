@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 from bnnedge.nets.inputs import first_encoding
 from bnnedge.nets.network import BinaryNetwork
 from bnnedge.nets.signs import ActivationGradient, sign
-from bnnedge.runs.config import BankConfig, ConvConfig, NetConfig
+from bnnedge.runs.banks import BankConfig
+from bnnedge.runs.config import ConvConfig, NetConfig
 
 CONV = (ConvConfig(12, padding=1), ConvConfig(20, pool=2), ConvConfig(9, kernel=2, stride=2))
 NETS = {

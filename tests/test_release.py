@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 import bnnedge
-from bnnedge.runs.config import presets
+from bnnedge.runs.toml import presets
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from bnnedge.data.registry import load_dataset
-from bnnedge.hardware.folded import default_cycles, fold_for
+from bnnedge.hardware.folded import default_folds
 from bnnedge.importers.load import load
-from bnnedge.runs.config import load_config
+from bnnedge.runs.toml import load_config
 from tests.sweeps import Here
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -46,7 +46,7 @@ def test_a_projected_layer_has_no_more_blocks_than_the_bank(module: Any, bank: s
     baselines = module("complexity_baselines")
     model = load("digits-tfc")
     made = baselines.projected(model, 16, getattr(baselines, bank))
-    folds = fold_for(model, default_cycles(model))
+    folds = default_folds(model)
     for layer in made.layers:
         blocks = layer.weights.to_bits().reshape(-1, folds[layer.name].simd)
         assert len(np.unique(blocks, axis=0)) <= 16

@@ -9,15 +9,9 @@ from typing import get_args, get_type_hints
 import pytest
 
 from bnnedge.errors import ConfigError
-from bnnedge.runs.config import (
-    ComplexityConfig,
-    Config,
-    load_config,
-    override,
-    parse_config,
-    presets,
-    to_toml,
-)
+from bnnedge.runs.complexity import ComplexityConfig
+from bnnedge.runs.config import Config
+from bnnedge.runs.toml import load_config, override, parse_config, presets, to_toml
 from bnnedge.soft.terms import TERMS
 
 

@@ -16,8 +16,8 @@ from bnnedge.cli.compare import command
 from bnnedge.packed.file import save_packed
 from bnnedge.report.series_page import series_page
 from bnnedge.report.views import comparison_table
-from bnnedge.runs.config import load_config, presets
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, presets
 from tests.browser import Page, probe
 from tests.networks import Filters, random_conv_model
 

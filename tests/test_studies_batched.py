@@ -18,8 +18,9 @@ from bnnedge.errors import ConfigError, DataError
 from bnnedge.nets.network import BinaryNetwork
 from bnnedge.packed.encoding import InputEncoding
 from bnnedge.packed.file import load_packed
-from bnnedge.runs.config import Config, change, load_config
+from bnnedge.runs.config import Config
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import change, load_config
 from bnnedge.studies.batched import Lesson, train_together
 from bnnedge.studies.series import RunSeries
 from bnnedge.training.loop import train

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bnnedge.errors import FileError
-from bnnedge.runs.config import to_toml
+from bnnedge.runs.toml import to_toml
 from bnnedge.studies.paper import (
     SETS,
     Row,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bnnedge.errors import ConfigError
-from bnnedge.runs.config import load_config, override, to_toml
+from bnnedge.runs.toml import load_config, override, to_toml
 from bnnedge.studies.study import Study, load_study
 
 

@@ -19,8 +19,10 @@ from bnnedge.importers.brevitas import pack
 from bnnedge.nets.inputs import first_encoding
 from bnnedge.packed.file import load_packed
 from bnnedge.packed.infer import trace
-from bnnedge.runs.config import BankConfig, Config, ConvConfig, NetConfig, load_config, override, presets
+from bnnedge.runs.banks import BankConfig
+from bnnedge.runs.config import Config, ConvConfig, NetConfig
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override, presets
 from bnnedge.training.loop import train
 from tests.trained import hidden_norms, trained
 

@@ -17,8 +17,10 @@ from bnnedge.importers.brevitas import pack
 from bnnedge.nets.inputs import first_encoding
 from bnnedge.nets.network import BinaryNetwork
 from bnnedge.packed.file import load_packed
-from bnnedge.runs.config import ComplexityConfig, Config, NetConfig, TrainingConfig
+from bnnedge.runs.complexity import ComplexityConfig
+from bnnedge.runs.config import Config, NetConfig
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.training import TrainingConfig
 from bnnedge.training.complexity_loss import ComplexityLoss
 from bnnedge.training.loop import train
 from bnnedge.training.state import Pressure, Standing, save_state

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from bnnedge.data.registry import load_dataset
-from bnnedge.runs.config import load_config, override
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import load_config, override
 from bnnedge.training.loop import train
 from tests.test_training import hashes, untimed
 

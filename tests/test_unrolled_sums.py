@@ -134,12 +134,24 @@ def test_comparisons_of_every_range_by_its_remainders(width: int) -> None:
                     assert value_of(text, names, value % size) == (value >= bound)
 
 
+def layer_of(rows: NDArray[np.int16]) -> LayerMatrix:
+    nothing = np.zeros(len(rows), np.int64)
+    return LayerMatrix(rows, 2, nothing, 1, nothing)
+
+
 def test_sums_are_no_wider_than_their_values_need() -> None:
-    rows = signs(3, 40, 31)
-    matrix = LayerMatrix(rows, 2, np.zeros(40, np.int64), 1, np.zeros(40, np.int64))
+    matrix = layer_of(signs(3, 40, 31))
     assert matrix.sum_bits == 5
     for way in (best_layer("fc1", matrix, None), best_layer("fc1", matrix, 12)):
         assert max(number.width for number, _ in way.sums) == 5
+
+
+def test_weights_that_are_no_signs_are_in_no_group() -> None:
+    """Groups count the inputs of equal signs: a weight of 2, of an input that is read twice, is no sign."""
+    rows = signs(4, 9, 120)
+    assert best_layer("fc1", layer_of(rows), None).method.startswith("groups")
+    rows[:, ::7] *= 2
+    assert not best_layer("fc1", layer_of(rows), None).method.startswith("groups")
 
 
 def test_a_carry_is_no_complement_where_an_input_is_left() -> None:

@@ -18,7 +18,8 @@ from bnnedge.importers.load import load
 from bnnedge.nets.geometry import geometry_of_config
 from bnnedge.packed.geometry import Geometry, geometry_of
 from bnnedge.report.table import Column, Table
-from bnnedge.runs.config import Config, load_config, override, presets
+from bnnedge.runs.config import Config
+from bnnedge.runs.toml import load_config, override, presets
 
 COLUMNS = (
     Column("layer", "layer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -73,6 +74,7 @@ from bnnedge.report.digest import card_sections
 @click.option(
     "--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images to verify on."
 )
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with the names of all files.")
 @data_option
 @runs_option
 def command(
@@ -91,6 +93,7 @@ def command(
     xnor: bool,
     label: bool | None,
     samples: int,
+    as_json: bool,
     data: Path | None,
     runs: Path,
 ) -> None:
@@ -127,4 +130,4 @@ def command(
         finn_python=find_finn(finn_python) if check_with_finn or finn_python else None,
         about=card_sections(model, dataset.name, inputs, labels) if target == "pynq" else None,
     )
-    click.echo(str(report))
+    click.echo(json.dumps(report.to_dict()) if as_json else str(report))

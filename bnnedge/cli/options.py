@@ -14,8 +14,9 @@ from bnnedge.data.dataset import Dataset
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import DataError
 from bnnedge.packed.model import PackedModel
-from bnnedge.runs.config import DataConfig, parse_data_config
+from bnnedge.runs.config import DataConfig
 from bnnedge.runs.directory import newest_run
+from bnnedge.runs.toml import parse_data_config
 
 __all__ = ["data_option", "load_data", "newest_or", "runs_option", "spaced", "test_data", "test_inputs"]
 

@@ -18,9 +18,10 @@ from bnnedge.errors import ConfigError
 from bnnedge.hardware.boards import DEFAULT_BOARD, board
 from bnnedge.hardware.budget import warnings_for
 from bnnedge.nets.geometry import geometry_of_config
-from bnnedge.runs.config import Config, load_config, override
+from bnnedge.runs.config import Config
 from bnnedge.runs.directory import RunDirectory, newest_run, next_run
 from bnnedge.runs.tensorboard import check_tensorboard, tensorboard_log
+from bnnedge.runs.toml import load_config, override
 
 DEFAULT = "digits-tfc"
 
@@ -43,7 +44,7 @@ DEFAULT = "digits-tfc"
 @click.option(
     "--log",
     type=click.Choice(["tensorboard"]),
-    help="Also write event files, into the run directory; needs the extra of that name.",
+    help="Also write event files, into the run directory; needs pip install 'bnnedge[tensorboard]'.",
 )
 @click.option("--resume", is_flag=True, help="Go on with --out, or with the newest run.")
 @data_option

@@ -29,9 +29,9 @@ def command(artefact: Path, checkpoint: str, samples: int, as_json: bool, data: 
     checkpoint is meant) or a preset that comes trained. The images are those of the data set that the network
     was trained on.
 
-    Every layer's whole-number sums, logits and classes are compared on every image, then each number and node
-    in the file. Exits with 7 where one differs, and names the first: layer, neuron or channel and pixel,
-    sample, and both values.
+    A graph of other operators or shapes than those of an export is not run. Every layer's whole-number sums,
+    logits and classes are compared on every image, then each number and node in the file. Exits with 7 where
+    one differs, and names the first: layer, neuron or channel and pixel, sample, and both values.
     """
     model = load(checkpoint)
     inputs = test_inputs(model, data)[:samples]

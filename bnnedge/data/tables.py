@@ -26,6 +26,7 @@ __all__ = ["LabelColumn", "read_csv", "read_known_parts", "read_known_table", "r
 LabelColumn = Literal["first", "last"]
 
 _LONGEST_LABEL = 256  # characters; NumPy gives every label the room of the longest
+_TOGETHER = 4096  # lines
 
 
 def read_csv(path: Path, label: LabelColumn, shape: tuple[int, ...] | None) -> SourceSet:
@@ -81,7 +82,8 @@ def read_table(path: Path, label: LabelColumn) -> Samples:
     Raises:
         FileError: missing, no UTF-8 text, empty, of uneven lines, or with a cell that is no number.
     """
-    rows: list[NDArray[np.float64]] = []
+    rows: list[list[float]] = []
+    whole: list[NDArray[np.float64]] = []  # rows of before, in an eighth of the memory
     labels: list[str] = []
     known: dict[str, str] = {}  # a text for each class, not for each line
     for position, (line, cells) in enumerate(_lines(path)):
@@ -99,14 +101,17 @@ def read_table(path: Path, label: LabelColumn) -> Samples:
             )
         rows.append(values)
         labels.append(known.setdefault(name, name))
-    if not rows:
+        if len(rows) == _TOGETHER:
+            whole.append(np.array(rows))
+            rows.clear()
+    if not labels:
         raise FileError(f"{path} has no samples", "expected one sample a line")
     if not _is_number(labels[0]) and len(labels) > 1 and all(map(_is_number, labels[1:])):
         raise FileError(
             f"{path}: the first label is {labels[0][:40]!r}, but all others are numbers",
             "if the columns of a header are called 0, 1, 2, …, delete it; else give all labels names",
         )
-    return Samples(np.stack(rows), np.array(labels))
+    return Samples(np.concatenate([*whole, np.array(rows)] if rows else whole), np.array(labels))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -143,13 +148,13 @@ def _delimiter(line: str) -> str:
     return next((mark for mark in "\t;" if mark in line), ",")
 
 
-def _numbers(cells: list[str]) -> NDArray[np.float64] | None:
+def _numbers(cells: list[str]) -> list[float] | None:
     """The numbers in cells, or None where one is none; Python's own ``1_000`` and ``nan`` are none."""
     try:
-        values = np.array([float(cell) for cell in cells])
+        values = [float(cell) for cell in cells]
     except ValueError:
         return None
-    return values if np.isfinite(values).all() and "_" not in "".join(cells) else None
+    return values if all(map(math.isfinite, values)) and "_" not in "".join(cells) else None
 
 
 def _is_number(cell: str) -> bool:

@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bnnedge.exporters.folder import ExportReport, export
+    from bnnedge.exporters.folder import export
+    from bnnedge.exporters.report import ExportReport
     from bnnedge.exporters.verification import Verification, verify
 
 __all__ = ["ExportReport", "Verification", "export", "verify"]
 
 _HOMES = {
-    "ExportReport": "bnnedge.exporters.folder",
+    "ExportReport": "bnnedge.exporters.report",
     "Verification": "bnnedge.exporters.verification",
     "export": "bnnedge.exporters.folder",
     "verify": "bnnedge.exporters.verification",

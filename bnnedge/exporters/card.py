@@ -90,7 +90,8 @@ which FINN itself passes over: it exits 0 only if FINN reproduced every label of
 To fold by hand, change `folding_config.json`; its nodes are called as the FINN above calls them."""
 
 _ON_BOARD = """\
-Copy this folder to the board. `driver.py` and `validate.py` need NumPy and PYNQ, and nothing of FINN.
+Copy this folder to the board. `driver.py` and `validate.py`, with `host.py`, need NumPy and PYNQ, and nothing
+of FINN.
 
     python validate.py                                      # the labels of expected_output.npy, on the board
     python validate.py --dataset mnist.npz                  # accuracy on arrays x_test and y_test

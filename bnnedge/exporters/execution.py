@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +16,11 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError, VerificationError
 from bnnedge.exporters.graph import IMAGE, Form
 from bnnedge.exporters.lowering import lower
-from bnnedge.onnx_data import has_external_data
+from bnnedge.onnx_data import has_external_data, parse_model
 
 __all__ = ["GraphFile", "Stages", "read_graph", "run_as_shipped", "run_batch"]
 
@@ -77,7 +77,7 @@ def read_graph(path: Path) -> GraphFile:
         FileError: missing, truncated, corrupt, or not a graph of ours.
     """
     try:
-        proto = onnx.load_model_from_string(path.read_bytes())
+        proto = parse_model(path.read_bytes())
         onnx.checker.check_model(proto)
     except FileNotFoundError as error:
         raise FileError(f"no file {path}", "name a graph or a folder that bnnedge export wrote") from error
@@ -157,8 +157,8 @@ def run_batch(graph: GraphFile, inputs: NDArray[np.uint8], names: Sequence[str])
 def _form(stated: str) -> Form | None:
     """The form that a file states; None where it states none."""
     try:
-        values = json.loads(stated)
-    except (ValueError, RecursionError):
+        values = parse_json(stated)
+    except ValueError:
         return None
     names = {entry.name for entry in fields(Form)}
     if not isinstance(values, dict) or values.keys() != names or {*map(type, values.values())} != {bool}:

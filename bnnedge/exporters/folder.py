@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,10 +26,11 @@ from bnnedge.exporters.manifest import (
     write_manifest,
 )
 from bnnedge.exporters.pynq import BuildWishes, write_build
+from bnnedge.exporters.report import ExportReport
 from bnnedge.exporters.rtl import write_rtl
 from bnnedge.exporters.targets import GRAPHS
 from bnnedge.exporters.vectors import SAMPLES
-from bnnedge.exporters.verification import Verification, verify
+from bnnedge.exporters.verification import verify
 from bnnedge.files import atomic_directory, write_atomically, writing
 from bnnedge.hardware.boards import DEFAULT_BOARD
 from bnnedge.hardware.boards import board as find_board
@@ -40,35 +41,9 @@ from bnnedge.packed.file import digest
 from bnnedge.packed.infer import check_inputs
 from bnnedge.packed.model import PackedModel
 
-__all__ = ["ExportReport", "export"]
+__all__ = ["export"]
 
 LARGEST_GRAPH = 2**31 - 2**20  # bytes: protobuf ends at 2 GiB, and names need some
-
-
-@dataclass(frozen=True)
-class ExportReport:
-    """A folder that was written and verified.
-
-    Attributes:
-        target: ``onnx``, ``qonnx``, ``finn``, ``pynq``, ``c`` or ``rtl``.
-        out: the folder.
-        files: names of the files in it.
-        board: what it was made for, for ``pynq`` and ``rtl``.
-        verification: what it was compared with.
-        finn: what FINN+ made of it, where that was asked for.
-    """
-
-    target: str
-    out: Path
-    files: tuple[str, ...]
-    board: str | None
-    verification: Verification
-    finn: Estimate | None = None
-
-    def __str__(self) -> str:
-        made_for = f" for {self.board}" if self.board else ""
-        lines = [f"{self.target}{made_for}: {', '.join(self.files)}", str(self.verification)]
-        return "\n".join(lines + (self.finn.notes() if self.finn else []))
 
 
 def export(
@@ -167,14 +142,11 @@ def _wishes(
         meant = f"did you mean {closest[0]}? " if closest else ""
         raise ConfigError(f"unknown target {target!r}", f"{meant}known: {', '.join(TARGETS)}")
     if target != "pynq":
-        asked = {
-            "frame rate": fps,
-            "LUT budget": lut_budget,
-            "FINN": finn,
-            "FINN+ to check with": finn_python,
-        }
+        if fps is not None and target != "rtl":
+            raise ConfigError(f"target {target} has no frame rate", "only pynq and rtl have one")
+        asked = {"LUT budget": lut_budget, "FINN": finn, "FINN+ to check with": finn_python}
         for what, value in asked.items():
-            if value is not None and (target, what) != ("rtl", "frame rate"):
+            if value is not None:
                 raise ConfigError(f"target {target} has no {what}", "only pynq has, which FINN builds")
         return None
     builder = DEFAULT_FINN if finn is None else finn_called(finn)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import bnnedge
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 from bnnedge.files import sha256_of, write_atomically
 
@@ -59,12 +60,12 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FileError(f"{folder} has no {MANIFEST}", "name a folder that bnnedge export wrote") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FileError(f"{path} is no JSON: {error}", "export the folder again") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise FileError(f"{path} is not the manifest of an export", "name a folder that bnnedge export wrote")

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 from bnnedge.exporters.overlay import write_overlay
 from bnnedge.exporters.vectors import SAMPLES
@@ -87,12 +88,12 @@ def read_rtl(folder: Path) -> tuple[Generated, PackedModel]:
         FileError: a file is missing or damaged, or SystemVerilog that could do more than compute.
     """
     try:
-        described = json.loads((folder / DESIGN).read_text(encoding="utf-8"))
+        described = parse_json((folder / DESIGN).read_text(encoding="utf-8"))
         names = sorted(path.name for path in folder.iterdir() if path.suffix in (".sv", ".mem"))
         if links := [name for name in names if (folder / name).is_symlink()]:
             raise FileError(f"{folder / links[0]} is a link to another place", "export the folder again")
         files = {name: (folder / name).read_text(encoding="utf-8") for name in names if name not in BENCH}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise FileError(
             f"{folder} holds no hardware of bnnedge: {error}", "name a folder of bnnedge export --target rtl"
         ) from error

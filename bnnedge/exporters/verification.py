@@ -16,7 +16,7 @@ from bnnedge.exporters.execution import GraphFile, Stages, read_graph, run_as_sh
 from bnnedge.exporters.graph import LABEL, LOGITS, preactivation
 from bnnedge.exporters.manifest import MANIFEST, check_files, read_manifest
 from bnnedge.exporters.rtl import check_rtl
-from bnnedge.exporters.structure import check_content, check_layers, made_from
+from bnnedge.exporters.structure import check_content, check_structure, made_from
 from bnnedge.exporters.targets import GRAPHS
 from bnnedge.exporters.vectors import check_vectors
 from bnnedge.packed.file import digest, load_packed
@@ -74,10 +74,12 @@ class Verification:
 def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
     """Run a graph, or the graph of an export folder, and compare every layer with the golden model.
 
-    Each layer's whole-number pre-activations, the logits and the labels of every sample must be equal, then
-    every node and every constant in the file, which catches what the samples do not reach; then the file as
-    it is, without intermediate tensors made visible (QONNX and FINN-ONNX: on one sample, their batch). C is
-    compiled and run for its scores and classes, and compared number by number (see :func:`check_c`).
+    A graph is run only where its operators and shapes are those that an export of the model has, so that it
+    cannot take more. Each layer's whole-number pre-activations, the logits and the labels of every sample
+    must be equal, then every node and every constant in the file, which catches what the samples do not
+    reach; then the file as it is, without intermediate tensors made visible (QONNX and FINN-ONNX: on one
+    sample, their batch). C is compiled and run for its scores and classes, and compared number by number (see
+    :func:`check_c`).
     SystemVerilog is simulated: activations of every layer, scores and labels (see :func:`check_rtl`).
 
     Args:
@@ -87,7 +89,7 @@ def verify(artefact: Path, model: PackedModel, inputs: UInt8) -> Verification:
 
     Raises:
         VerificationError: names the first layer in model order, the sample and the neuron, or the channel and
-            the pixel, that differ.
+            the pixel, that differ; or the first node that is another.
         FileError: the artefact is missing, damaged, or not one of ours.
         DataError: the inputs are empty or do not fit the model's encoding.
     """
@@ -129,7 +131,7 @@ def _check_folder(folder: Path, model: PackedModel) -> str:
 
 def _check_graph(graph: GraphFile, model: PackedModel, inputs: UInt8) -> None:
     expected = GRAPHS[graph.kind](model, graph.form)
-    check_layers(graph, model, expected)
+    check_structure(graph, model, expected)
     images = inputs.reshape(len(inputs), *graph.shape)
     names = [preactivation(layer) for layer in model.layers]
     names += [name for name in (LOGITS, LABEL) if name in graph.tensors]

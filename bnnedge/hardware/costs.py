@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 from bnnedge.hardware import unrolled
-from bnnedge.hardware.folded import default_cycles, fold_for
+from bnnedge.hardware.folded import default_folds
 from bnnedge.hardware.folded.fold import fold_layers
 from bnnedge.hardware.folded.memories import weight_words
 from bnnedge.hardware.folded.order import weights_in_order
@@ -30,7 +30,7 @@ def unrolled_luts(model: PackedModel) -> dict[str, int]:
 
 def weight_memories(model: PackedModel) -> dict[str, tuple[int, int]]:
     """Bits of each layer's weight memory, folded at the default pace: plain, and in its smallest coding."""
-    folds = fold_layers(model, fold_for(model, default_cycles(model)))
+    folds = fold_layers(model, default_folds(model))
     return {
         layer.name: (
             weight_words(bits, fold, "plain").bits,
@@ -47,10 +47,10 @@ def synthesised_luts(path: Path, model: PackedModel) -> tuple[dict[str, int], st
         FileError: it is missing, damaged, or of another model than this one.
     """
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = parse_json(path.read_text(encoding="utf-8"))
         kind, of, family = report["kind"], report["digest"], report["family"]
         luts = {str(layer["layer"]): int(layer["luts"]) for layer in report["layers"]}
-    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError) as error:
         raise FileError(f"{path} is no report of a synthesis: {error!r}", _HOW) from error
     names = [layer.name for layer in model.layers]
     if kind != "bnnedge.synthesis" or not isinstance(family, str) or list(luts) != names:

@@ -66,7 +66,7 @@ def generate(
     Args:
         model: the network.
         style: ``folded`` or ``unrolled``.
-        cycles: folded: that a sample may take once the pipeline is full; None: see ``default_cycles``.
+        cycles: folded: that a sample may take once the pipeline is full; None: see ``default_folds``.
         folds: folded: of each layer by name, in place of ``cycles``.
         coding: folded: of weights.
         max_depth: unrolled: adders that may follow one another in a layer; None: as is cheapest.
@@ -85,7 +85,7 @@ def generate(
         asked = "baseline" if plain else "depth to bound"
         raise ConfigError(f"folded hardware has no {asked}", "unrolled has: --style unrolled")
     if folds is None:
-        folds = folded.fold_for(model, folded.default_cycles(model) if cycles is None else cycles)
+        folds = folded.default_folds(model) if cycles is None else folded.fold_for(model, cycles)
     design = folded.generate(model, folds, coding=coding, command=command)
     watched = tuple(
         Watched(layer.layer, layer.module, layer.fold.pe, layer.number_bits) for layer in design.layers

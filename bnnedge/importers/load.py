@@ -10,8 +10,8 @@ from bnnedge.errors import FileError, UnsupportedError
 from bnnedge.importers.formats import recognise
 from bnnedge.packed.file import load_packed
 from bnnedge.packed.model import PackedModel
-from bnnedge.runs.config import presets
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import presets
 
 __all__ = ["is_packed", "load", "provenance_of", "resolve"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from bnnedge.errors import FileError
-from bnnedge.onnx_data import has_external_data
+from bnnedge.onnx_data import has_external_data, parse_model
 
 __all__ = ["QUANT_DOMAINS", "OnnxGraph", "attributes", "integers", "label", "read_onnx"]
 
@@ -59,7 +59,7 @@ def read_onnx(path: Path) -> OnnxGraph:
         FileError: unreadable, corrupt, no ONNX, or with data in other files.
     """
     try:
-        proto = onnx.load_model_from_string(path.read_bytes())
+        proto = parse_model(path.read_bytes())
     except (OSError, MemoryError) as error:
         raise FileError(f"cannot read {path}: {error}") from error
     except (DecodeError, ValueError) as error:

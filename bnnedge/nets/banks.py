@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bnnedge.nets.signs import sign
-from bnnedge.runs.config import BankConfig
+from bnnedge.runs.banks import BankConfig
 
 __all__ = ["PatternBank"]
 

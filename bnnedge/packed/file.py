@@ -17,6 +17,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import BnnedgeError, FileError
 from bnnedge.files import write_atomically
 from bnnedge.packed.encoding import InputEncoding
@@ -86,11 +87,7 @@ def _parsed(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not.
     """
-
-    def refuse(constant: str) -> float:
-        raise ValueError(f"{constant} is no JSON")
-
-    description: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    description: dict[str, Any] = parse_json(text, strict=True)
     json.dumps(description, ensure_ascii=False).encode()  # half a surrogate pair has no bytes
     return description
 

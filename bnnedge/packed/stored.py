@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import safetensors
 from numpy.typing import NDArray
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 
 __all__ = ["DTYPES", "StoredTensor", "read_header"]
@@ -65,12 +65,12 @@ def read_header(path: Path) -> tuple[dict[str, str], dict[str, StoredTensor]]:
             metadata: dict[str, str] = file.metadata() or {}
         with path.open("rb") as handle:
             length = int.from_bytes(handle.read(8), "little")
-            header = json.loads(handle.read(length))
+            header = parse_json(handle.read(length))
     except FileNotFoundError as error:
         raise FileError(f"no file {path}", "name a checkpoint, a run directory or a preset") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, ValueError) as error:
         raise FileError(
             f"{path} is no whole safetensors file: {error}",
             "the file is truncated, corrupt or of another format; copy it again",

@@ -25,11 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import BnnedgeError, FileError, OutputError
 from bnnedge.files import clear_drafts, is_draft, write_atomically, writing
 from bnnedge.locks import held
-from bnnedge.runs.config import Config, load_config, to_toml
+from bnnedge.runs.config import Config
 from bnnedge.runs.metrics import append_record, keep_records, read_records
+from bnnedge.runs.toml import load_config, to_toml
 from bnnedge.runs.trajectory import Steps, join_steps, read_steps
 
 __all__ = ["RunDirectory", "newest_run", "next_run"]
@@ -198,12 +200,12 @@ class RunDirectory:
         """
         path = self.path / "run.json"
         try:
-            summary = json.loads(path.read_text(encoding="utf-8"))
+            summary = parse_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise FileError(
                 f"{self.path} has no finished epoch yet", "start it again: bnnedge train --resume --out RUN"
             ) from error
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise FileError(f"cannot read {path}: {error}") from error
         if not isinstance(summary, dict) or summary.get("schema") != SCHEMA:
             raise FileError(f"{path} is not of schema {SCHEMA}")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 from bnnedge.files import write_atomically, writing
 
@@ -42,8 +43,8 @@ def read_records(path: Path) -> list[Record]:
     records = []
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            record = parse_json(line)
+        except ValueError as error:
             raise FileError(f"{path}, line {number} is no JSON: {error}") from error
         if not isinstance(record, dict) or not all(type(record.get(key)) is int for key in ("epoch", "step")):
             raise FileError(f"{path}, line {number} is no JSON object of an epoch")

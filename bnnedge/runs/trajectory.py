@@ -15,6 +15,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 from bnnedge.files import write_atomically
 
@@ -68,13 +69,13 @@ def read_steps(path: Path) -> Steps:
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            description = json.loads((file.metadata() or {})["bnnedge.steps"])
+            description = parse_json((file.metadata() or {})["bnnedge.steps"])
             arrays = {name: file.get_tensor(name) for name in _ARRAYS}
         if description["schema"] != SCHEMA:
             raise FileError(f"{path} is not of schema {SCHEMA}")
         steps = Steps(tuple(map(str, description["names"])), **arrays)
     except (
-        safetensors.SafetensorError, AttributeError, KeyError, TypeError, ValueError, RecursionError, OSError
+        safetensors.SafetensorError, AttributeError, KeyError, TypeError, ValueError, OSError
     ) as error:  # fmt: skip
         raise FileError(f"cannot read {path}: {error}") from error
     line, table = steps.step.shape, (len(steps.names), *steps.step.shape)

@@ -19,8 +19,9 @@ from bnnedge.data.dataset import Dataset, Split
 from bnnedge.errors import FileError
 from bnnedge.llc.discrete import DiscreteEstimate, FlipSampling, dllc
 from bnnedge.packed.file import load_packed
-from bnnedge.runs.config import Config, change
+from bnnedge.runs.config import Config
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.toml import change
 from bnnedge.studies.correlation import Correlation, correlate
 from bnnedge.studies.paper import CONTROL_EPOCHS, Row, config_of, data_of, lesson_of
 from bnnedge.training.loop import train

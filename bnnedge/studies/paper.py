@@ -30,7 +30,8 @@ from bnnedge.data.dataset import Dataset, Split
 from bnnedge.data.registry import load_dataset
 from bnnedge.data.splits import stratified
 from bnnedge.files import writing
-from bnnedge.runs.config import Config, change, load_config
+from bnnedge.runs.config import Config
+from bnnedge.runs.toml import change, load_config
 from bnnedge.studies.batched import Lesson, train_together
 from bnnedge.studies.series import RunSeries, read_series, write_series
 from bnnedge.studies.stack import telling_settings

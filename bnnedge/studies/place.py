@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 from bnnedge.files import write_atomically, writing
 from bnnedge.locks import held
@@ -142,10 +143,10 @@ class JobPlace:
 
 def _read(path: Path) -> Record | None:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise FileError(f"cannot read {path}: {error}", _HINT) from error
     if not isinstance(record, dict):
         raise FileError(f"{path} is no JSON object", _HINT)

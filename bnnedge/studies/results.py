@@ -10,7 +10,8 @@ from typing import Any
 
 from bnnedge.errors import FileError
 from bnnedge.report.table import Cell, Column, Table
-from bnnedge.runs.config import Config, to_table
+from bnnedge.runs.config import Config
+from bnnedge.runs.toml import to_table
 from bnnedge.studies.pareto import pareto_front
 from bnnedge.studies.place import JobPlace, SweepPlace
 from bnnedge.studies.study import Study

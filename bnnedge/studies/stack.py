@@ -20,7 +20,8 @@ from torch.optim import Adam
 from bnnedge.errors import ConfigError
 from bnnedge.nets.network import BinaryNetwork
 from bnnedge.nets.signs import sign
-from bnnedge.runs.config import Config, NetConfig, TrainingConfig
+from bnnedge.runs.config import Config, NetConfig
+from bnnedge.runs.training import TrainingConfig
 
 __all__ = ["Stack", "check_stackable", "telling_settings"]
 

@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from bnnedge.errors import ConfigError
-from bnnedge.runs.config import Config, change, load_config, parse_toml, presets, to_toml
+from bnnedge.runs.config import Config
+from bnnedge.runs.toml import change, load_config, parse_toml, presets, to_toml
 from bnnedge.runs.valid import require
 
 __all__ = ["Job", "Study", "load_study"]

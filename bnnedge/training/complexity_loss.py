@@ -20,7 +20,8 @@ from torch import Tensor
 
 from bnnedge.errors import ConfigError
 from bnnedge.nets.network import BinaryNetwork
-from bnnedge.runs.config import ComplexityConfig, TrainingConfig
+from bnnedge.runs.complexity import ComplexityConfig
+from bnnedge.runs.training import TrainingConfig
 from bnnedge.soft.terms import TERMS
 from bnnedge.training.state import Pressure
 

@@ -13,8 +13,9 @@ import torch
 
 from bnnedge.data.dataset import Dataset
 from bnnedge.packed.file import load_packed, save_packed
-from bnnedge.runs.config import Config, TrainingConfig
+from bnnedge.runs.config import Config
 from bnnedge.runs.directory import RunDirectory
+from bnnedge.runs.training import TrainingConfig
 from bnnedge.runs.trajectory import write_steps
 from bnnedge.training.augmentation import Augmentation
 from bnnedge.training.checks import check

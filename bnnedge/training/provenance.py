@@ -14,7 +14,8 @@ import bnnedge
 from bnnedge.data.dataset import Dataset
 from bnnedge.packed.file import digest
 from bnnedge.packed.model import PackedModel
-from bnnedge.runs.config import Config, to_table, to_toml
+from bnnedge.runs.config import Config
+from bnnedge.runs.toml import to_table, to_toml
 from bnnedge.training.state import Standing
 
 __all__ = ["provenance_of", "summary"]

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from bnnedge.bounded import parse_json
 from bnnedge.errors import FileError
 from bnnedge.files import write_atomically
 
@@ -151,7 +152,7 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            description: dict[str, Any] = json.loads((file.metadata() or {})["bnnedge.state"])
+            description: dict[str, Any] = parse_json((file.metadata() or {})["bnnedge.state"])
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if description["schema"] != SCHEMA:
             raise FileError(f"{path} is not of schema {SCHEMA}", "train anew into another folder: --out")

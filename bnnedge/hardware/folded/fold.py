@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 
 from bnnedge.errors import ConfigError
 from bnnedge.hardware.units import divisors
@@ -14,7 +14,6 @@ from bnnedge.packed.model import PackedModel
 __all__ = [
     "Fold",
     "cycles_of",
-    "default_cycles",
     "features_at_a_time",
     "fold_for",
     "fold_layers",
@@ -22,7 +21,6 @@ __all__ = [
 ]
 
 MOST_FEATURES = 8  # that enter at a time: 64 bits, the width of a PYNQ board's memory ports
-PRODUCTS = 128  # of the largest layer in a clock cycle, unless a speed is asked for: 8 neurons x 16 inputs
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,6 @@ def pace_of_ends(model: PackedModel) -> int:
 def cycles_of(layer: PackedLayer, fold: Fold) -> int:
     """Clock cycles that a layer takes for a sample. Places that no pooling window covers are left out."""
     return _products(layer) // (fold.pe * fold.simd)
-
-
-def default_cycles(model: PackedModel) -> int:
-    """Clock cycles a sample if nothing is asked for: the largest layer does 128 products at a time.
-
-    More where a layer cannot be so fast: a convolution takes one for each pixel of each window.
-    """
-    fastest = [cycles_of(layer, Fold(layer.outputs, layer.input_shape[0])) for layer in model.layers]
-    return max(ceil(max(map(_products, model.layers)) / PRODUCTS), pace_of_ends(model), *fastest)
 
 
 def fold_for(model: PackedModel, cycles: int) -> dict[str, Fold]:

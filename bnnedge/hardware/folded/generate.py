@@ -15,9 +15,7 @@ from bnnedge.hardware.folded.design import Chain, Design, LayerDesign, Unit, con
 from bnnedge.hardware.folded.fold import (
     Fold,
     cycles_of,
-    default_cycles,
     features_at_a_time,
-    fold_for,
     fold_layers,
 )
 from bnnedge.hardware.folded.memories import (
@@ -28,6 +26,7 @@ from bnnedge.hardware.folded.memories import (
     weight_words,
 )
 from bnnedge.hardware.folded.order import sample_order, weights_in_order
+from bnnedge.hardware.folded.pace import default_folds
 from bnnedge.hardware.folded.weights import Weights
 from bnnedge.hardware.hexadecimal import bits_of, hex_lines
 from bnnedge.hardware.templates import render
@@ -52,7 +51,7 @@ def generate(
 
     Args:
         model: the network.
-        folds: of each layer, by name; None: see :func:`default_cycles`.
+        folds: of each layer, by name; None: see :func:`default_folds`.
         coding: of weights: ``plain``, ``dictionary``, ``banks``, or of all the ``smallest`` for each layer.
         command: that the header names as what wrote it.
 
@@ -83,7 +82,7 @@ class _Generator:
     ) -> None:
         self.model, self.coding, self.command = model, coding, command
         self.digest = digest(model)
-        self.given = folds if folds is not None else fold_for(model, default_cycles(model))
+        self.given = folds if folds is not None else default_folds(model)
         self.folds = fold_layers(model, self.given)
         self.title = f"of network {self.digest[:12]}, written by bnnedge {bnnedge.__version__}"
         self.files: dict[str, str] = {}
