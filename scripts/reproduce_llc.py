@@ -8,30 +8,26 @@ import inspect
 import json
 import math
 import resource
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import llc_orderings
 import numpy as np
 import torch
+from llc_ordering_tables import orderings, orderings_table, recipes_table
+from llc_trajectories import PLANS, Row, sources, trajectory
+from llc_trajectory_tables import correlations, correlations_table, trajectories_table
 from numpy.typing import NDArray
 
-from bnnedge.data.registry import load_dataset
 from bnnedge.files import write_atomically
 from bnnedge.llc.deep_linear import learning_coefficient, local_value
-from bnnedge.llc.discrete import FlipSampling, dllc
 from bnnedge.llc.estimator import Sampling, llc
 from bnnedge.llc.linear_model import DeepLinear, half_squares
-from bnnedge.packed.file import load_packed
 from bnnedge.report.table import Column, Table
-from bnnedge.runs.config import load_config, override
-from bnnedge.runs.directory import RunDirectory
-from bnnedge.training.loop import train
-
-Row = dict[str, Any]
 
 # Widths of the smooth networks, by their number of parameters. The largest has narrow ends: all of its inputs
 # fit in one batch of a hundred.
@@ -44,7 +40,6 @@ SMOOTH = {
     10**8: (100, 9900, 9900, 100),
 }
 COLD = 1e7
-SEEDS = 3  # of trainings on digits
 FLIPPING = {"dense", "discrete", "flips", "walker"}  # modules of bnnedge.llc that only dllc takes
 
 
@@ -61,10 +56,12 @@ def smooth(parameters: int) -> Row:
         Sampling(
             chains=1 if large else 4,
             draws=200 if large else 100,
+            burn_in=20 if large else 100,
             most_draws=400,
             inverse_temperature=100 * COLD,
             localisation=1000.0,
-            check_step=not large,
+            courant=1.5 if large else 0.5,  # all that is not flat is as steep
+            check_step=parameters < 10**8,
         ),
     )
     return {
@@ -121,49 +118,15 @@ def random(seed: int) -> Row:
     }
 
 
-def bits(seed: int) -> list[Row]:
-    """dllc, BDM, loss and accuracy at checkpoints of one training of digits-tfc."""
-    data = load_dataset("digits")
-    config = override(
-        load_config("digits-tfc"),
-        [f"training.seed={seed}", "training.epochs=100", "training.checkpoint_every=10"],
-    )
-    rows = []
-    with tempfile.TemporaryDirectory() as scratch:
-        run = RunDirectory.create(Path(scratch) / "run", config)
-        train(config, data, run, lambda _: None)
-        records = {record["step"]: record for record in run.records()}
-        for step, path in run.checkpoints().items():
-            if step and records[step]["epoch"] % 10:
-                continue  # a best one between
-            model = load_packed(path)
-            found = dllc(model, data.train.inputs, data.train.labels, FlipSampling(seed=seed))
-            record = records.get(step, {})
-            rows.append(
-                {
-                    "seed": seed,
-                    "epoch": record.get("epoch", 0),
-                    "loss": found.loss,
-                    "validation_accuracy": record.get("validation_accuracy"),
-                    "bdm": record.get("bdm", {}).get("all"),
-                    "dllc": found.value,
-                    "mean": found.diagnosis.mean,
-                    "error": found.diagnosis.error,
-                    "verdict": found.verdict,
-                }
-            )
-    return rows
-
-
-def cached(folder: Path, kind: str, key: int, make: Callable[[int], Any]) -> Any:
-    """What was worked out before by this very function and estimator, or now."""
+def cached(folder: Path, kind: str, key: Any, make: Callable[[Any], Any], sources: Sequence[str] = ()) -> Any:
+    """What was worked out before by these sources, by default this very function and estimator; or now."""
     room = Path(llc.__code__.co_filename).parent
-    parts = [path for path in sorted(room.glob("*.py")) if (path.stem in FLIPPING) <= (kind == "bits")]
-    sources = [inspect.getsource(make), *(path.read_text(encoding="utf-8") for path in parts)]
+    parts = [path for path in sorted(room.glob("*.py")) if path.stem not in FLIPPING]
+    sources = sources or [inspect.getsource(make), *(path.read_text(encoding="utf-8") for path in parts)]
     version = hashlib.sha256("".join(sources).encode()).hexdigest()[:12]
     path = folder / f"{kind}-{key}-{version}.json"
     if not path.exists():
-        print(f"{kind} {key:,} ...", flush=True)
+        print(f"{kind} {key} ...", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(make(key)))
     return json.loads(path.read_text(encoding="utf-8"))
@@ -209,20 +172,6 @@ def random_table(rows: Sequence[Row]) -> Table:
     )
 
 
-def bits_table(rows: Sequence[Row]) -> Table:
-    columns = (
-        Column("seed", "seed", "d"),
-        Column("epoch", "epoch", "d"),
-        Column("loss", "training loss\n(nats)", ".4f"),
-        Column("validation_accuracy", "validation\naccuracy", ".1%"),
-        Column("bdm", "BDM\n(bits)", ",.0f"),
-        Column("dllc", "dllc", "+.2f"),
-        Column("error", "±", ".2f"),
-        Column("verdict", "verdict"),
-    )
-    return Table("Digits, p = 1 %", columns, [[row[one.key] for one in columns] for row in rows])
-
-
 def _error(row: Row) -> float | None:
     return None if row["value"] is None else row["value"] / row["truth"] - 1
 
@@ -236,16 +185,32 @@ def sections(options: argparse.Namespace) -> Iterator[tuple[str, list[Row], Tabl
         rows = [cached(options.out, "random", seed, random) for seed in range(options.networks)]
         yield "random", rows, random_table(rows)
     if "bits" in options.sections:
-        rows = [row for seed in range(SEEDS) for row in cached(options.out, "bits", seed, bits)]
-        yield "bits", rows, bits_table(rows)
+        for plan in PLANS:
+            make, kind = partial(trajectory, plan), f"bits-{plan.preset}"
+            runs = [cached(options.out, kind, seed, make, sources(plan)) for seed in range(plan.seeds)]
+            rows = [row for run in runs for row in run]
+            yield kind, rows, trajectories_table(rows)
+            found = correlations(rows)
+            yield f"{kind}-correlations", found, correlations_table(found, plan.preset)
+    if "orderings" in options.sections:
+        parts, trials = llc_orderings.sources(), llc_orderings.trials(options.seeds, options.device)
+        every = [cached(options.out, "orderings", trial, llc_orderings.measured, parts) for trial in trials]
+        for task in llc_orderings.TASKS:
+            rows = [row for row in every if row["task"] == task]
+            yield f"orderings-{task}", rows, recipes_table(rows)
+        found = orderings(every)
+        yield "orderings", found, orderings_table(found)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ("smooth", "random", "bits")
+    names = ("smooth", "random", "bits", "orderings")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(names))
     parser.add_argument("--largest", type=int, default=10**6, help="most parameters of a smooth network")
     parser.add_argument("--networks", type=int, default=100, help="random ones")
+    parser.add_argument("--seeds", type=int, default=3, help="of each training of orderings")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=device, help="that orderings are trained and sampled on")
     parser.add_argument("--out", type=Path, default=Path.home() / ".cache" / "bnnedge" / "llc")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

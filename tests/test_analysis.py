@@ -22,6 +22,8 @@ from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.complexity.measure import Measure
 from bnnedge.complexity.sampling import WHOLE_BITS, take
 from bnnedge.errors import ConfigError, DataError
+from bnnedge.hardware.costs import unrolled_luts
+from bnnedge.packed.file import load_packed
 from bnnedge.packed.weights import BitTensor, WeightSet, weights_of
 from bnnedge.report.views import (
     audit_table,
@@ -33,6 +35,7 @@ from bnnedge.report.views import (
     series_table,
     settled_table,
 )
+from bnnedge.share import share
 from tests.networks import Filters, random_conv_model, random_model
 
 SCHEMAS = Path(__file__).parents[1] / "bnnedge" / "report" / "schemas"
@@ -126,6 +129,15 @@ def test_a_layer_without_a_block_has_no_value_and_says_why() -> None:
     rows = list(csv.DictReader(io.StringIO(audit_table(result).csv())))
     assert rows[2]["bdm_bits"] == ""
     assert float(rows[0]["bdm_bits"]) == result.layers[0].measures.bdm
+
+
+def test_hardware_complexity_is_in_the_table_and_near_the_luts_of_the_generator() -> None:
+    model = load_packed(share("models") / "mnist-tfc" / "model.safetensors")
+    rows = list(csv.DictReader(io.StringIO(audit_table(audit(model, nulls=0)).csv())))
+    generated = unrolled_luts(model)
+    assert [row["layer"] for row in rows] == [*generated, "all"]
+    for row, luts in zip(rows, [*generated.values(), sum(generated.values())], strict=True):
+        assert float(row["hardware_luts"]) == pytest.approx(luts, rel=0.3)
 
 
 def test_a_layer_of_more_blocks_than_patterns_is_flagged() -> None:

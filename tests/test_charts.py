@@ -34,6 +34,21 @@ def test_a_chart_is_an_svg_fit_for_a_page() -> None:
     assert line_chart("key", lines, "epoch", mark=1) == svg
 
 
+def test_a_value_between_gaps_is_a_dot() -> None:
+    gaps = [2.0, math.nan, 3.0, math.nan, 1.0, 2.0]
+    dots = {
+        name: line_chart("k", [Line(range(len(values)), values, "#0072b2")], "x").count("<use")
+        for name, values in (("gaps", gaps), ("whole", [1.0, 2.0]), ("one", [1.0]), ("none", [math.nan] * 2))
+    }
+    ticks = dots["whole"]
+    assert {name: count - ticks for name, count in dots.items()} == {
+        "gaps": 2,
+        "whole": 0,
+        "one": 1,
+        "none": 0,
+    }
+
+
 def test_tick_labels_are_not_shortened() -> None:
     text = Page(line_chart("k", [Line([0, 1], [1.876, 1.883], "#000000")], "x")).text
     assert len(set(re.findall(r"1\.8[78]\d", text))) > 1

@@ -18,8 +18,8 @@ MAY_IMPORT = {
     "packed": set(),
     "complexity": {"packed"},
     "soft": {"packed", "complexity"},
-    "analysis": {"packed", "complexity"},
     "llc": {"packed"},
+    "analysis": {"packed", "complexity", "llc"},  # comparisons hold estimates of flipped bits beside BDM
     "report": {"packed", "complexity", "analysis", "llc"},
     "hardware": {"packed"},
     "exporters": {"packed", "hardware"},

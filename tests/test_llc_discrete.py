@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from bnnedge import load
 from bnnedge.data.registry import load_dataset
 from bnnedge.errors import ConfigError, DataError
+from bnnedge.llc import discrete
 from bnnedge.llc.discrete import FlipSampling, dllc, dllc_by_enumeration
 from bnnedge.llc.flips import flippable, flipped, mean_cross_entropy
 from bnnedge.packed.model import PackedModel
@@ -107,6 +109,45 @@ def test_a_network_that_has_not_learnt_is_at_no_minimum() -> None:
     found = dllc(model, train.inputs[:300], train.labels[:300], sampling)
     assert found.diagnosis.mean < 0
     assert found.verdict in ("not a local minimum", "not mixed")
+
+
+class Drifting:
+    """In place of a walker: losses that rise a little with every scan, for ever."""
+
+    accepted, flipped = 0.5, 0.01
+
+    def __init__(self, *_: object) -> None:
+        self.rng, self.scans = np.random.default_rng(0), 0
+
+    def burn_in(self, scans: int) -> None:
+        """Nothing is tuned."""
+
+    def draw(self, scans: int) -> np.ndarray:
+        self.scans += scans
+        return 10 + self.rng.normal(size=scans) + 0.02 * np.arange(self.scans - scans, self.scans)
+
+
+def test_chains_that_go_on_drifting_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discrete, "Walker", Drifting)
+    model = random_model(3, (6, 4, 3))
+    inputs, labels = answers(model, 40, 0)
+    sampling = FlipSampling(scans=100, most_scans=400, inverse_temperature=1.0)
+    found = dllc(model, inputs, labels, sampling)
+    assert found.verdict == "not mixed"
+    assert any("drifting" in said for said in found.reasons)
+    # 100, 100 more, 200 more; where they drift, what came before the last draws is left out.
+    assert found.traces.shape == (4, 300)
+    assert found.traces[0, 0] == pytest.approx(10 - found.loss + 0.02 * 100, abs=3)
+
+
+def test_chains_that_never_move_are_json_too() -> None:
+    model = random_model(3, (6, 4, 3))
+    inputs, labels = answers(model, 40, 0)
+    found = dllc(model, inputs, labels, FlipSampling(probability=1e-9, burn_in=8, scans=8, most_scans=8))
+    assert found.value is None
+    plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert plain["diagnosis"]["effective"] is None
+    assert plain["diagnosis"]["mean"] == 0
 
 
 def test_scans_are_doubled_until_the_chains_have_mixed() -> None:

@@ -209,7 +209,14 @@ def test_sign_weights_are_refused_and_shown_where_to_go() -> None:
 
 
 def test_settings_that_cannot_be() -> None:
-    for wrong in ({"chains": 0}, {"draws": 4}, {"draws": 100, "most_draws": 50}, {"localisation": 0.0}):
+    for wrong in (
+        {"chains": 0},
+        {"draws": 4},
+        {"draws": 100, "most_draws": 50},
+        {"burn_in": 0},
+        {"localisation": 0.0},
+        {"courant": 2.0},
+    ):
         with pytest.raises(ConfigError):
             Sampling(**wrong)
     with pytest.raises(ConfigError, match="n / log n"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -15,6 +15,7 @@ from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.complexity.histogram import block_histogram
 from bnnedge.complexity.measure import Cost
 from bnnedge.complexity.sampling import Value, take
+from bnnedge.llc.discrete import DiscreteEstimate
 from bnnedge.packed.layer import PackedLayer
 from bnnedge.packed.matrix import PackedMatrix
 from bnnedge.packed.model import PackedModel
@@ -22,7 +23,7 @@ from bnnedge.packed.weights import BitTensor, WeightSet, weights_of
 
 __all__ = ["QUICK", "Change", "Comparison", "LayerComparison", "changed_blocks", "compare", "values_of"]
 
-SCHEMA = 3
+SCHEMA = 4
 Shape = tuple[int, ...]
 QUICK: tuple[Cost, ...] = ("linear", "streaming")
 
@@ -54,6 +55,7 @@ class LayerComparison:
         values_before: further measures by key.
         values_after: the same in the second.
         change: None where the shapes differ, so that no bit of one is a bit of the other.
+        dllc: over flips of these bits alone, in each file; None where it was not estimated.
     """
 
     name: str
@@ -63,6 +65,7 @@ class LayerComparison:
     values_before: Mapping[str, Value]
     values_after: Mapping[str, Value]
     change: Change | None
+    dllc: tuple[DiscreteEstimate | None, DiscreteEstimate | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def compare(
     *,
     costs: Sequence[Cost] = QUICK,
     seed: int = 0,
+    dllc: tuple[Sequence[DiscreteEstimate], Sequence[DiscreteEstimate]] = ((), ()),
 ) -> Comparison:
     """Compare two files; layers of different shapes are put side by side without counting flips.
 
@@ -119,13 +123,19 @@ def compare(
         names: what reports call them.
         costs: which of the further measures to take, by their cost.
         seed: of the tiles on which measures of large layers are taken.
+        dllc: of each file, over flips of all layers' bits, then of each layer's alone, as far as they were
+            estimated.
     """
     one, other = (weights_of(each) if isinstance(each, PackedModel) else each for each in (before, after))
     thresholds = _changed_thresholds(one.model, other.model)
     pairs = _aligned(one.tensors, other.tensors)
-    layers = tuple(_compare_layers(a, b, thresholds, costs, seed) for a, b in pairs)
-    changes = [layer.change for layer in layers]
-    return Comparison(names, (one.digest, other.digest), layers, _total(one, other, changes))
+    layers = tuple(
+        replace(_compare_layers(a, b, thresholds, costs, seed), dllc=(_own(dllc[0], a), _own(dllc[1], b)))
+        for a, b in pairs
+    )
+    total = _total(one, other, [layer.change for layer in layers])
+    whole = tuple(estimates[0] if estimates else None for estimates in dllc)
+    return Comparison(names, (one.digest, other.digest), layers, replace(total, dllc=(whole[0], whole[1])))
 
 
 def values_of(matrix: PackedMatrix, costs: Sequence[Cost], seed: int) -> dict[str, Value]:
@@ -137,6 +147,12 @@ def changed_blocks(flipped: PackedMatrix) -> int:
     """Blocks of a difference that are not all 0: block code 0 is the block in which nothing changed."""
     histogram = block_histogram(flipped)
     return histogram.blocks - int(histogram.counts[4, 4][0])
+
+
+def _own(estimates: Sequence[DiscreteEstimate], tensor: BitTensor | None) -> DiscreteEstimate | None:
+    """Of those after the first, the one over flips of a layer's bits alone."""
+    names = [] if tensor is None else [(tensor.name,)]
+    return next((estimate for estimate in estimates[1:] if estimate.layers in names), None)
 
 
 _Pair = tuple[BitTensor | None, BitTensor | None]
@@ -207,4 +223,5 @@ def _plain(layer: LayerComparison) -> dict[str, Any]:
         "after": layer.after.to_dict() if layer.after is not None else None,
         "measures_before": {key: value.to_dict() for key, value in layer.values_before.items()},
         "measures_after": {key: value.to_dict() for key, value in layer.values_after.items()},
+        "dllc": [None if estimate is None else estimate.to_dict() for estimate in layer.dllc],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -14,12 +14,13 @@ from bnnedge.analysis.measures import BLOCKS, Measures, count
 from bnnedge.complexity.measure import Cost
 from bnnedge.complexity.sampling import Value
 from bnnedge.errors import DataError
+from bnnedge.llc.discrete import DiscreteEstimate
 from bnnedge.packed.model import PackedModel
 from bnnedge.packed.weights import WeightSet, weights_of
 
 __all__ = ["SETTLED", "Series", "SeriesPoint", "series"]
 
-SCHEMA = 2
+SCHEMA = 3
 SETTLED = 0.01  # share of a layer's bits that may still differ from its last state
 
 
@@ -35,6 +36,8 @@ class SeriesPoint:
         layers: name and basic figures, in model order.
         total: over all layers.
         values: further measures by layer and key.
+        dllc: over flips of all layers' bits, then of each layer's alone in model order, as far as they were
+            estimated.
     """
 
     name: str
@@ -44,6 +47,7 @@ class SeriesPoint:
     layers: tuple[tuple[str, Measures], ...]
     total: Measures
     values: Mapping[str, Mapping[str, Value]]
+    dllc: tuple[DiscreteEstimate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def series(
     *,
     costs: Sequence[Cost] = QUICK,
     seed: int = 0,
+    dllc: Iterable[Sequence[DiscreteEstimate]] = (),
 ) -> Series:
     """Measure files of one shape in order, and count the bits that flip between them.
 
@@ -88,6 +93,8 @@ def series(
         names: what reports call them.
         costs: which of the further measures to take, by their cost.
         seed: of the tiles on which measures of large layers are taken.
+        dllc: of each file, to stand beside its measures: see :class:`SeriesPoint`; empty: none was estimated.
+            Nothing is taken from an iterator before the files are known to be of one shape.
 
     Raises:
         DataError: there is none, or their layers differ in name or shape.
@@ -98,7 +105,9 @@ def series(
     for each, name in zip(sets, names, strict=True):
         _require_same_shape(sets[0], each, (names[0], name))
     points = []
-    for position, (each, name) in enumerate(zip(sets, names, strict=True)):
+    for position, (each, name, estimates) in enumerate(
+        zip(sets, names, dllc or [()] * len(sets), strict=True)
+    ):
         flips = _flips(sets[max(position - 1, 0)], each)
         counted = {tensor.name: count(tensor.matrix) for tensor in each.tensors}
         points.append(
@@ -110,6 +119,7 @@ def series(
                 layers=tuple((layer, counts.measures()) for layer, counts in counted.items()),
                 total=reduce(add, counted.values()).measures(),
                 values={tensor.name: values_of(tensor.matrix, costs, seed) for tensor in each.tensors},
+                dllc=tuple(estimates),
             )
         )
     return Series(tuple(points), _settled(sets, names))
@@ -157,4 +167,5 @@ def _plain(point: SeriesPoint) -> dict[str, Any]:
             for name, measures in point.layers
         ],
         "total": point.total.to_dict(),
+        "dllc": [estimate.to_dict() for estimate in point.dllc],
     }

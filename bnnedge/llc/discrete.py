@@ -44,8 +44,8 @@ class FlipSampling:
         chains: walkers, which begin at the trained bits.
         burn_in: scans that are left out; the size of proposals is tuned in them.
         scans: that are kept to begin with; each proposes once in every neuron. They are doubled until the
-            chains have mixed.
-        most_scans: at which chains that have not mixed yet are given up.
+            chains have mixed, and the first half is left out where these drift.
+        most_scans: in all, at which chains that have not mixed yet are given up.
         inverse_temperature: nβ; None: n / log n.
         layers: names of those whose bits may flip; empty: all.
         seed: of everything that is random.
@@ -116,8 +116,12 @@ class DiscreteEstimate:
     traces: NDArray[np.float64] = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, object]:
-        """JSON values, without the traces."""
-        return {name: value for name, value in asdict(self).items() if name != "traces"}
+        """JSON values, without the traces; of the diagnosis, what is not finite is None."""
+        plain = {name: value for name, value in asdict(self).items() if name != "traces"}
+        figures = asdict(self.diagnosis).items()
+        return plain | {
+            "diagnosis": {name: value if math.isfinite(value) else None for name, value in figures}
+        }
 
 
 def dllc(
@@ -148,17 +152,18 @@ def dllc(
     ]
     for walker in walkers:
         walker.burn_in(sampling.burn_in)
-    traces = np.zeros((sampling.chains, 0))
+    traces, drawn = np.zeros((sampling.chains, 0)), 0
     while True:
-        scans = traces.shape[1] or sampling.scans
+        scans = drawn or sampling.scans
+        drawn += scans
         more = beta * (np.array([walker.draw(scans) for walker in walkers]) - start)
         traces = np.concatenate((traces, more), axis=1)
         diagnosis = diagnose(traces, float((traces < 0).mean()))
         accepted = min(walker.accepted for walker in walkers)
         verdict, reasons = _verdict(diagnosis, accepted)
-        if verdict != "not mixed" or 2 * traces.shape[1] > sampling.most_scans:
+        if verdict != "not mixed" or 2 * drawn > sampling.most_scans:
             break
-        if diagnosis.drifts():  # what was drawn so far was burn-in
+        if diagnosis.drifts():  # what was drawn before was burn-in
             traces = more
     believed = verdict in ("ok", "not a local minimum")
     return DiscreteEstimate(

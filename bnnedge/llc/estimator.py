@@ -42,11 +42,14 @@ class Sampling:
     Attributes:
         chains: walkers; all begin at the model's parameters.
         draws: of each chain to begin with, after the burn-in; doubled until two lengths agree.
+        burn_in: steps of each chain before its draws; None: as many as draws.
         most_draws: at which an estimate that is not healthy yet is refused.
         batch_size: samples of a step; None: all of them.
         inverse_temperature: nβ; None: n / log n.
         localisation: γ, which holds a chain near the start.
         step: ε; None: of the largest curvature that is found at the start and on a pilot chain.
+        courant: half of that step times that curvature. A quadratic is unstable at 2, and the nearer to that
+            the less are its energies correlated; elsewhere a step may be as long as half of it agrees with.
         integrator: see :mod:`bnnedge.llc.sampler`.
         preconditioner: ``rmsprop``: by the root mean square of gradients on a pilot chain; fixed while draws
             are taken, so that the density stays what it is. ``hessian``: by the curvature at the start in all
@@ -63,11 +66,13 @@ class Sampling:
 
     chains: int = 8
     draws: int = 500
+    burn_in: int | None = None
     most_draws: int = 32000
     batch_size: int | None = None
     inverse_temperature: float | None = None
     localisation: float = 1.0
     step: float | None = None
+    courant: float = 0.5
     integrator: Integrator = "leimkuhler-matthews"
     preconditioner: Literal["none", "rmsprop", "hessian"] = "none"
     precision: float = 0.006
@@ -80,6 +85,10 @@ class Sampling:
         for name, least in (("chains", 1), ("draws", 8), ("most_draws", self.draws), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}", f"expected at least {least}")
+        if self.burn_in is not None and self.burn_in < 1:
+            raise ConfigError(f"burn_in is {self.burn_in}", "expected at least 1")
+        if not 0 < self.courant < 2:
+            raise ConfigError(f"courant is {self.courant}", "expected a number above 0 and below 2")
         for name in ("inverse_temperature", "localisation", "step", "precision"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -210,7 +219,8 @@ class _Run:
 
     def __init__(self, posterior: Posterior, sampling: Sampling) -> None:
         self._posterior, self._sampling = posterior, sampling
-        self._pilot = Pilot(posterior, sampling.integrator, sampling.draws, sampling.seed)
+        self._burn_in = sampling.draws if sampling.burn_in is None else sampling.burn_in
+        self._pilot = Pilot(posterior, sampling.integrator, self._burn_in, sampling.courant, sampling.seed)
         self._metric: Metric | None = None
 
     def estimate(self) -> Estimate:
@@ -251,7 +261,7 @@ class _Run:
     def _drawn(self, step: float) -> _Drawn:
         """Draws of chains that begin at the start, as many as it takes, or as there may be."""
         chains, draws = self._chains(step), self._sampling.draws
-        self._advance(chains, draws)
+        self._advance(chains, self._burn_in)
         traces = self._advance(chains, draws)
         while np.isfinite(traces).all():
             drawn = _Drawn(

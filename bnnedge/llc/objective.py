@@ -20,9 +20,9 @@ Parameters = dict[str, Tensor]
 """A model's trainable parameters by name; of chains: with a first axis of chains."""
 
 
-def flat(values: Parameters) -> Tensor:
-    """(chains, numbers) of parameters of chains."""
-    return torch.cat([value.flatten(1) for value in values.values()], dim=1)
+def flat(values: Parameters, out: Tensor | None = None) -> Tensor:
+    """(chains, numbers) of parameters of chains, new or in a tensor that is there."""
+    return torch.cat([value.flatten(1) for value in values.values()], dim=1, out=out)
 
 
 def views(numbers: Tensor, like: Parameters) -> Parameters:
@@ -129,7 +129,7 @@ class Objective:
         if self._batch_size is None:
             return self._data
         inputs, targets = self._data
-        chosen = torch.randint(len(inputs), (self._batch_size,), generator=generator).to(inputs.device)
+        chosen = torch.randint(len(inputs), (self._batch_size,), generator=generator, device=inputs.device)
         return inputs[chosen], targets[chosen]
 
     def excess_and_gradient(self, at: Parameters, batches: list[Batch]) -> tuple[Tensor, Parameters]:

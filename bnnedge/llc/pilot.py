@@ -16,8 +16,6 @@ from bnnedge.llc.sampler import Chains, Integrator, Posterior, top_eigenvalue
 __all__ = ["Pilot"]
 
 STEPS = 50
-COURANT = 0.5
-"""Half the step times the largest curvature: at 2 a quadratic is unstable."""
 PILOTS = 12
 FLOOR = 0.1
 """Of RMSprop, as a share of the gradients' root mean square: it bounds the scale of what does not matter."""
@@ -30,24 +28,28 @@ class Pilot:
     Attributes:
         posterior: what it samples.
         integrator: how it moves.
-        draws: steps that it takes at most.
+        most_steps: that it takes.
+        courant: half the step times the largest curvature.
         seed: of everything that is random.
     """
 
     posterior: Posterior
     integrator: Integrator
-    draws: int
+    most_steps: int
+    courant: float
     seed: int
 
     def safe_step(self, metric: Metric | None) -> float:
         """ε of the largest curvature, at the start and at the end of a pilot; 0 if none is stable."""
         generator = self.posterior.generator(self.seed, 2)
-        start = flat({name: value[None] for name, value in self.posterior.objective.start.items()})
-        step = self._step_at(start, metric, generator)
+        at = flat({name: value[None] for name, value in self.posterior.objective.start.items()})
+        step = self._step_at(at, metric, generator)
         for _ in range(PILOTS):
             chain = self._chain(step, 3, metric)
             fine = np.isfinite(chain.run(self._steps)).all()
-            wanted = self._step_at(chain.flat, metric, generator) if fine else step / 10
+            at = chain.flat
+            del chain  # what else it holds is four times as much
+            wanted = self._step_at(at, metric, generator) if fine else step / 10
             if fine and wanted > step / 1.5:
                 return min(step, wanted)
             step = min(wanted, step / 1.5)
@@ -75,7 +77,7 @@ class Pilot:
 
     @property
     def _steps(self) -> int:
-        return min(STEPS, self.draws)
+        return min(STEPS, self.most_steps)
 
     def _chain(self, step: float, purpose: int, metric: Metric | None) -> Chains:
         generators = [self.posterior.generator(self.seed, purpose, 0)]
@@ -83,4 +85,4 @@ class Pilot:
 
     def _step_at(self, at: Tensor, metric: Metric | None, generator: torch.Generator) -> float:
         top = top_eigenvalue(self.posterior, at, metric, generator)
-        return 2 * COURANT / top if 0 < top < math.inf else math.inf
+        return 2 * self.courant / top if 0 < top < math.inf else math.inf

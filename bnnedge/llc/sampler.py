@@ -86,7 +86,9 @@ class Chains:
         self._start = self.flat[:1].clone()
         self.at = views(self.flat, start)
         self._metric = metric
-        self._velocity = self._normal()
+        self._velocity = self._normal(torch.empty_like(self.flat))
+        # Of large models fresh tensors would cost more than what is done with them.
+        self._drift, self._spare = torch.empty_like(self.flat), torch.empty_like(self.flat)
         friction = FRICTION * posterior.localisation**0.5
         self._kept = math.exp(-friction * step**0.5) if integrator == "baoab" else 0.0
 
@@ -98,14 +100,15 @@ class Chains:
             with torch.enable_grad():
                 excess, gradient = self.posterior.slope(self.at, self._generators)
             seen.append(excess.detach().double())
-            self._move(flat(gradient))
+            self._move(flat(gradient, out=self._drift))
         return torch.stack(seen, dim=1).cpu().numpy()
 
     def _move(self, drift: Tensor) -> None:
         posterior, root = self.posterior, self.step**0.5
-        drift.mul_(posterior.inverse_temperature).add_(self.flat - self._start, alpha=posterior.localisation)
+        away = torch.sub(self.flat, self._start, out=self._spare)
+        drift.mul_(posterior.inverse_temperature).add_(away, alpha=posterior.localisation)
+        kick = self._normal(self._spare)
         if self._euler:
-            kick = self._normal()
             if self._metric is not None:
                 drift, kick = self._metric.times(drift), self._metric.root_times(kick)
             self.flat.sub_(drift, alpha=self.step / 2).add_(kick, alpha=root)
@@ -113,14 +116,13 @@ class Chains:
         if self._metric is not None:
             drift = self._metric.root_times(drift)
         before = self._velocity.sub_(drift, alpha=root)
-        after = self._normal().mul_((1 - self._kept**2) ** 0.5).add_(before, alpha=self._kept)
+        after = kick.mul_((1 - self._kept**2) ** 0.5).add_(before, alpha=self._kept)
         way = before.add_(after)
         self.flat.add_(way if self._metric is None else self._metric.root_times(way), alpha=root / 2)
-        self._velocity = after
+        self._velocity, self._spare = after, before
 
-    def _normal(self) -> Tensor:
-        """Standard normal numbers for all chains, each chain's of its own generator."""
-        noise = torch.empty_like(self.flat)
+    def _normal(self, noise: Tensor) -> Tensor:
+        """Standard normal numbers for all chains, each chain's of its own generator, into a tensor."""
         for row, generator in zip(noise, self._generators, strict=True):
             row.normal_(generator=generator)
         return noise
@@ -140,12 +142,13 @@ def top_eigenvalue(
         at: (1, parameters) of one chain.
         metric: M.
         generator: of the first direction and of the batch.
-        iterations: of the power method.
+        iterations: of the power method, at most; it ends where what it finds changes by less than such
+            differences can tell.
     """
     batch = [posterior.objective.batch(generator)]
     direction = torch.randn(at.shape, generator=generator, dtype=at.dtype, device=at.device)
     size = max(1e-6, float(at.norm()) / at.numel() ** 0.5)
-    largest = 0.0
+    largest, resolution = 0.0, torch.finfo(at.dtype).eps ** 0.5
     for _ in range(iterations):
         length = float(direction.norm())
         if not length > 0:
@@ -167,5 +170,8 @@ def top_eigenvalue(
         direction = change + posterior.localisation * ahead
         if metric is not None:
             direction = metric.root_times(direction)
-        largest = float(direction.norm())
+        found = float(direction.norm())
+        if abs(found - largest) <= resolution * found:
+            break
+        largest = found
     return largest

@@ -60,19 +60,26 @@ def line_chart(key: str, lines: Sequence[Line], x_label: str, mark: float | None
 
     def draw(axes: Axes) -> None:
         for line in lines:
-            single = "o" if sum(map(math.isfinite, line.y)) == 1 else ""
+            alone = _alone(line.y)
             axes.plot(
                 line.x,
                 line.y,
                 color=line.colour,
                 linewidth=2.0 if line.accent else 1.2,
-                marker=single,
+                marker="o" if alone else "",
+                markevery=alone or None,
                 markersize=3,
             )
         if mark is not None:
             axes.axvline(mark, color=INK, linewidth=0.8, linestyle=":")
 
     return drawn(key, draw, x_label, whole=True)
+
+
+def _alone(values: Sequence[float]) -> list[int]:
+    """Places of those that no line reaches, as what stands beside them is NaN, or nothing."""
+    there = [False, *map(math.isfinite, values), False]
+    return [place for place in range(len(values)) if there[place : place + 3] == [False, True, False]]
 
 
 def drawn(key: str, draw: Callable[[Axes], None], x_label: str, *, whole: bool) -> str:

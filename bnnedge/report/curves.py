@@ -125,7 +125,8 @@ def _by_layer(series: Series) -> Iterator[Curve]:
     measured = [
         each for each in MEASURES if any(each.key in point.values[names[0]] for point in series.points)
     ]
-    charts = 1 + len(_SIZES) + len(_BASIC) + len(measured)
+    estimated = any(point.dllc for point in series.points)
+    charts = 1 + len(_SIZES) + estimated + len(_BASIC) + len(measured)
     points = _thinned(series.points, max(8, MOST_VERTICES // (charts * (len(names) + 1))))
     axis = _Axis.of(points, series.points)
 
@@ -138,6 +139,10 @@ def _by_layer(series: Series) -> Iterator[Curve]:
     for key, title, of in _SIZES:
         layers = [_relative([of(dict(point.layers)[name]) for point in points]) for name in names]
         yield chart(key, title, _RELATIVE, layers, _relative([of(point.total) for point in points]))
+    if estimated:
+        alone = max(len(point.dllc) for point in points) > 1
+        layers = [_coefficients(points, 1 + place) for place in range(len(names) * alone)]
+        yield chart("dllc", "Discrete local learning coefficient", "", layers, _coefficients(points, 0))
     flips = [[_flipped(point, name) for point in points] for name in names]
     flipped = [point.flipped_since_previous / point.total.bits for point in points]
     yield chart("flips", "Flipped since the checkpoint before", "share", flips, flipped)
@@ -160,6 +165,12 @@ def _relative(values: list[float]) -> list[float]:
 def _values(points: Sequence[SeriesPoint], layer: str, key: str) -> list[float]:
     nothing = Value(math.nan)
     return [point.values[layer].get(key, nothing).value for point in points]
+
+
+def _coefficients(points: Sequence[SeriesPoint], place: int) -> list[float]:
+    """Of all layers, at place 0, or of one alone; NaN where there is no figure to give."""
+    found = [point.dllc[place].value if place < len(point.dllc) else None for point in points]
+    return [math.nan if value is None else value for value in found]
 
 
 @dataclass(frozen=True)

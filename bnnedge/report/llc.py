@@ -13,7 +13,7 @@ from bnnedge.report.curves import Curve, Key
 from bnnedge.report.study_page import study_page
 from bnnedge.report.table import Cell, Column, Table
 
-__all__ = ["ESTIMATE", "estimate_cells", "llc_page", "llc_table", "setting_notes"]
+__all__ = ["ESTIMATE", "estimate_cells", "estimate_notes", "llc_page", "llc_table", "setting_notes"]
 
 Named = Sequence[tuple[str, DiscreteEstimate]]
 
@@ -49,14 +49,17 @@ def setting_notes(estimates: Iterable[DiscreteEstimate], samples: str = "") -> l
     return [f"p = {p:g}, nβ = {nbeta:,.1f}, n = {n:,}{samples}." for p, nbeta, n in sorted(settings)]
 
 
+def estimate_notes(estimates: Named) -> list[str]:
+    """Settings, and what is said against a figure or why it is missing."""
+    notes = setting_notes(one for _, one in estimates)
+    return notes + [f"{name}, {_flipping(one)}: {said}." for name, one in estimates for said in one.reasons]
+
+
 def llc_table(estimates: Named) -> Table:
     """A row an estimate; p, nβ and n below, and why a figure is missing."""
     rows = [(name, _flipping(one), one.loss, *estimate_cells(one)) for name, one in estimates]
-    notes = setting_notes(one for _, one in estimates)
-    notes += [f"{name}, {_flipping(one)}: {said}." for name, one in estimates for said in one.reasons]
-    return Table(
-        "Discrete local learning coefficient: nβ (E[L] − L*) over flips", _COLUMNS, rows, notes=notes
-    )
+    title = "Discrete local learning coefficient: nβ (E[L] − L*) over flips"
+    return Table(title, _COLUMNS, rows, notes=estimate_notes(estimates))
 
 
 def llc_page(estimates: Named) -> str:

@@ -13,6 +13,16 @@ from bnnedge.analysis.series import SETTLED, Series
 from bnnedge.complexity.catalogue import MEASURES
 from bnnedge.complexity.measure import Measure
 from bnnedge.complexity.sampling import Value
+from bnnedge.report.beside import (
+    comparison_cells,
+    comparison_columns,
+    comparison_notes,
+    layer_cells,
+    layer_columns,
+    point_cells,
+    point_columns,
+    series_notes,
+)
 from bnnedge.report.table import Cell, Column, Table
 
 __all__ = [
@@ -56,6 +66,8 @@ _COST_COLUMNS = (
     Column("unrolled_luts", "unrolled\n(LUTs, estimate)", ",d"),
     Column("synthesised_luts", "synthesised\n(LUTs)", ",d"),
 )
+# What predicts the LUTs of an unrolled layer best: in every audit, beside the figures of blocks.
+_PREDICTED = next(each for each in MEASURES if each.key == "hardware_luts")
 # The readings of complexity that each kind of hardware follows, beside what it costs.
 _BESIDE_COST = ("spanning_tree_neurons_bits", "seriated_bdm_bits")
 
@@ -93,14 +105,17 @@ def audit_table(audit: Audit) -> Table:
     flags = [f"{layer.name}: {flag}." for layer in audit.layers for flag in layer.flags]
     layouts = {layer.layout for layer in audit.layers if len(layer.shape) == 4}
     kernels = f"; kernels laid out {', '.join(sorted(layouts))}" if layouts else ""
+    predictions = {layer.name: layer.values[_PREDICTED.key] for layer in audit.layers}
+    flags += [f"{name}, {_PREDICTED.key}: {of.note}." for name, of in predictions.items() if of.note]
+    predicted = [None if math.isnan(of.value) else of.value for of in predictions.values()]
     return Table(
         title=f"Audit of {audit.name} (sha256 {audit.digest[:12]})",
-        columns=(*_BASIC_COLUMNS, *_NULL_COLUMNS),
+        columns=(*_BASIC_COLUMNS, *_NULL_COLUMNS, _headed(_PREDICTED)),
         rows=[
-            (layer.name, _shape(layer.shape), *_basic(layer.measures), *_nulls(layer))
-            for layer in audit.layers
+            (layer.name, _shape(layer.shape), *_basic(layer.measures), *_nulls(layer), cost)
+            for layer, cost in zip(audit.layers, predicted, strict=True)
         ],
-        total=("all", None, *_basic(audit.total), None, None, None, None),
+        total=("all", None, *_basic(audit.total), None, None, None, None, _summed(predicted)),
         notes=(f"Matrices are (out, in), {audit.blocks}{kernels}.", _POOLED, *audit.notes, *flags),
     )
 
@@ -143,7 +158,7 @@ def costs_table(audit: Audit, costs: Costs) -> Table:
             Column("layer", "layer"),
             Column("bits", "bits", ",d"),
             Column("bdm_bits", "BDM\n(bits)", ",.0f"),
-            *(Column(each.key, f"{each.header}\n({each.unit})", each.format) for each in beside),
+            *map(_headed, beside),
             *_COST_COLUMNS,
         ),
         rows=rows,
@@ -191,10 +206,13 @@ def comparison_table(comparison: Comparison) -> Table:
         notes.append("Layers of different shapes stand side by side; no bit of one is a bit of the other.")
     return Table(
         title=f"From {comparison.names[0]} to {comparison.names[1]}",
-        columns=_COMPARISON_COLUMNS,
-        rows=[(layer.name, _shapes(layer), *_comparison(layer)) for layer in comparison.layers],
-        total=("all", None, *_comparison(comparison.total)),
-        notes=notes,
+        columns=(*_COMPARISON_COLUMNS, *comparison_columns(comparison)),
+        rows=[
+            (layer.name, _shapes(layer), *_comparison(layer), *comparison_cells(comparison, layer))
+            for layer in comparison.layers
+        ],
+        total=("all", None, *_comparison(comparison.total), *comparison_cells(comparison, comparison.total)),
+        notes=[*notes, *comparison_notes(comparison)],
     )
 
 
@@ -235,16 +253,23 @@ def series_table(series: Series, title: str, notes: Sequence[str] = ()) -> Table
             point.total.distinct_blocks,
             point.total.bdm,
             point.total.bdm_per_bit,
+            *point_cells(series, point),
             *(measures.bdm for _, measures in point.layers),
+            *layer_cells(series, point),
         )
         for point in series.points
     ]
     layout = f"Matrices are (out, in), {BLOCKS['ignore']}; pooled over layers, except where one is named."
     return Table(
         title=title,
-        columns=(*_SERIES_COLUMNS, *(Column(f"bdm_bits_{name}", f"BDM\n{name}", ",.1f") for name in layers)),
+        columns=(
+            *_SERIES_COLUMNS,
+            *point_columns(series),
+            *(Column(f"bdm_bits_{name}", f"BDM\n{name}", ",.1f") for name in layers),
+            *layer_columns(series),
+        ),
         rows=rows,
-        notes=(layout, *notes),
+        notes=(layout, *series_notes(series), *notes),
     )
 
 
@@ -275,6 +300,10 @@ def settled_table(series: Series) -> Table:
 
 def _layers(audit: Audit) -> list[Column]:
     return [Column(layer.name, layer.name) for layer in audit.layers]
+
+
+def _headed(measure: Measure) -> Column:
+    return Column(measure.key, f"{measure.header}\n({measure.unit})", measure.format)
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -355,5 +384,5 @@ def _cost(costs: Costs | None, layer: str) -> tuple[Cell, ...]:
 
 def _summed(cells: Sequence[Cell]) -> Cell:
     """All of a column; None where a layer's figure is not known."""
-    numbers = [cell for cell in cells if isinstance(cell, int)]
+    numbers = [cell for cell in cells if isinstance(cell, int | float)]
     return sum(numbers) if len(numbers) == len(cells) else None
