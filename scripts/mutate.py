@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import hashlib
 import json
+import math
 import os
 import random
-import re
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
-from itertools import islice
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cosmic_ray.commands.init import init
-from cosmic_ray.mutating import mutate_and_test, mutate_code
+from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB
-from cosmic_ray.work_item import MutationSpec, TestOutcome
+from mutate_tests import Tests
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 CORE = ("packed", "complexity", "exporters", "hardware")
-# A change is tried on so many files of tests, and on no more of them once these have taken so long.
-MOST_TESTS, MOST_SECONDS = 4, 30.0
-PYTEST = "-m pytest -x -q -p no:cacheprovider -p no:xdist -p no:randomly"
+EXPLAINED = ROOT / "scripts" / "mutate_explained.toml"
+OUTCOMES = ("killed", "hung", "explained", "survived")
+
+# Why a change may survive, by its file, the line before and the line after.
+Reasons = Mapping[tuple[str, str, str], str]
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class Tried:
     Attributes:
         key: of the file's content and the change, by which a later call knows it.
         file: of the package.
-        outcome: ``killed``, ``survived``, or ``hung`` where the tests took too long.
+        outcome: ``killed``, ``survived``, or ``hung`` where tests took too long, and do not without it.
         seconds: until then.
         diff: the change.
+        why: where it survived, and may: what makes it no change of what is computed.
     """
 
     key: str
@@ -53,6 +55,12 @@ class Tried:
     outcome: str
     seconds: float
     diff: str
+    why: str = ""
+
+    @property
+    def fate(self) -> str:
+        """The outcome, or ``explained``."""
+        return "explained" if self.outcome == "survived" and self.why else self.outcome
 
 
 def main() -> None:
@@ -64,6 +72,7 @@ def main() -> None:
     parser.add_argument(
         "--results", type=Path, default=Path(sys.prefix) / "tried.jsonl", help="kept from call to call"
     )
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which no further one is tried")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     options.results = options.results.absolute()
@@ -72,13 +81,11 @@ def main() -> None:
         # Tests run in the copy, and import it.
         os.environ |= {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         os.chdir(tree)
-        files = sorted({path for glob in options.files for path in tree.glob(glob)})
-        known = read(options.results)
+        tests = Tests(tree, options.python, ROOT.parent / "shared" / "reference")
         tried = []
-        for file in files:
-            for one in try_file(tree, file, options, known):
-                tried.append(one)
-                print(f"{one.file}: {one.outcome} ({one.seconds:.0f} s)", file=sys.stderr, flush=True)
+        for one in try_files(tests, options):
+            tried.append(one)
+            print(f"{one.file}: {one.fate} ({one.seconds:.0f} s)", file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps([asdict(one) for one in tried]))
     else:
@@ -96,44 +103,49 @@ def copy_of_tree(tree: Path) -> Path:
     return tree
 
 
-def try_file(tree: Path, file: Path, options: argparse.Namespace, known: dict[str, Tried]) -> Iterator[Tried]:
-    """Changes of one file, chosen by chance, each with its fate; known ones are not tried again."""
-    source, name = file.read_text(encoding="utf-8"), file.relative_to(tree).as_posix()
-    chosen = [
-        (key_of(source, code), change)
-        for change, code in islice(meaningful(file, source, f"{options.seed} {name}"), options.mutants)
-    ]
-    if all(key in known for key, _ in chosen):
-        yield from (known[key] for key, _ in chosen)
-        return
-    command, seconds = tests_of(tree, file, options.python)
-    for key, change in chosen:
-        if key not in known:
-            start = time.perf_counter()
-            result = mutate_and_test([change], command, 3 * seconds + 20)
-            if result.test_outcome is TestOutcome.INCOMPETENT:
-                sys.exit(f"{name}: {result.output}")
-            hung = result.output == "timeout"
-            outcome = "hung" if hung else str(result.test_outcome.value)
-            known[key] = Tried(key, name, outcome, time.perf_counter() - start, result.diff or "")
+def try_files(tests: Tests, options: argparse.Namespace) -> Iterator[Tried]:
+    """Changes chosen by chance, each with its fate, as many as there is time for.
+
+    There is one of each file, in a random order, before there is a second of any. What was noticed once is
+    not tried again, and no survivor that is explained.
+    """
+    end = time.monotonic() + 60 * options.minutes
+    known, reasons = read(options.results), explanations(tests.tree)
+    files = sorted({path for glob in options.files for path in tests.tree.glob(glob)})
+    random.Random(options.seed).shuffle(files)  # noqa: S311
+    changes = [(file, meaningful(tests.tree, file, options.seed)) for file in files]
+    for file, of_file in changes * options.mutants:
+        code, key = next(of_file, ("", ""))
+        if not code:  # a file of fewer changes
+            continue
+        settled = key in known and (known[key].outcome != "survived" or identity(known[key]) in reasons)
+        if not settled and time.monotonic() < end:
+            start, name = time.perf_counter(), file.relative_to(tests.tree).as_posix()
+            before = file.read_text(encoding="utf-8").splitlines()
+            diff = difflib.unified_diff(before, code.splitlines(), f"a/{name}", f"b/{name}", lineterm="")
+            known[key] = Tried(
+                key, name, tests.fate(file, code), time.perf_counter() - start, "\n".join(diff)
+            )
             with options.results.open("a", encoding="utf-8") as results:
                 results.write(json.dumps(asdict(known[key])) + "\n")
-        yield known[key]
+        if key in known:
+            yield replace(known[key], why=reasons.get(identity(known[key]), ""))
 
 
-def meaningful(file: Path, source: str, seed: str) -> Iterator[tuple[MutationSpec, str]]:
-    """Single changes of a file in a random order, with what they make of it; annotations are left alone."""
+def meaningful(tree: Path, file: Path, seed: int) -> Iterator[tuple[str, str]]:
+    """What single changes make of a file, in a random order, with their keys; annotations are left alone."""
+    source, name = file.read_text(encoding="utf-8"), file.relative_to(tree).as_posix()
     database = WorkDB(":memory:", WorkDB.Mode.create)
     init([file], database, {})
     changes = [change for item in database.work_items for change in item.mutations]
     changes.sort(key=lambda one: (one.start_pos, one.operator_name, one.occurrence))
-    random.Random(seed).shuffle(changes)  # noqa: S311
+    random.Random(f"{seed} {name}").shuffle(changes)  # noqa: S311
     before = meaning(source)
     for change in changes:
         operator = get_operator(change.operator_name)(**change.operator_args)
         code = mutate_code(source, operator, change.occurrence)
         if code is not None and meaning(code) not in (before, None):
-            yield change, code
+            yield code, hashlib.sha256(f"{source}\0{code}".encode()).hexdigest()[:16]
 
 
 def meaning(source: str) -> str | None:
@@ -150,54 +162,6 @@ def meaning(source: str) -> str | None:
     return ast.dump(tree)
 
 
-def tests_of(tree: Path, file: Path, python: str) -> tuple[str, float]:
-    """The command that runs the tests that import a file, or else its room; how long it takes unchanged."""
-    module = ".".join(file.relative_to(tree).with_suffix("").parts).removesuffix(".__init__")
-    tests = importing(tree, module)
-    # Those called after the file come first: they say most about it, and are the quickest to fail.
-    tests.sort(key=lambda path: (file.stem not in path.stem, path.stat().st_size))
-    taken, seconds = [], 0.0
-    for path in tests[:MOST_TESTS]:
-        seconds += seconds_of(python, path)
-        taken.append(path)
-        if seconds > MOST_SECONDS:
-            break
-    return command_of(python, taken), seconds
-
-
-def importing(tree: Path, module: str) -> list[Path]:
-    """The files of tests that import a module; where there is none, those that import what holds it."""
-    parent, _, last = module.rpartition(".")
-    imports = re.compile(
-        rf"^(?:from|import) {re.escape(module)}\b|^from {re.escape(parent)} import .*\b{last}\b", re.MULTILINE
-    )
-    found = [
-        path
-        for path in sorted(tree.glob("tests/test_*.py"))
-        if imports.search(path.read_text(encoding="utf-8"))
-    ]
-    return found or importing(tree, parent)
-
-
-@cache
-def seconds_of(python: str, test: Path) -> float:
-    """How long a file of tests takes, unchanged."""
-    command = command_of(python, [test])
-    start = time.perf_counter()
-    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{command} fails without any change:\n{done.stdout}")
-    return time.perf_counter() - start
-
-
-def command_of(python: str, tests: Sequence[Path]) -> str:
-    return shlex.join([python, *PYTEST.split(), *map(str, tests)])
-
-
-def key_of(source: str, code: str) -> str:
-    return hashlib.sha256(f"{source}\0{code}".encode()).hexdigest()[:16]
-
-
 def read(results: Path) -> dict[str, Tried]:
     if not results.exists():
         return {}
@@ -205,19 +169,41 @@ def read(results: Path) -> dict[str, Tried]:
     return {one.key: one for one in (Tried(**json.loads(line)) for line in lines)}
 
 
+def explanations(tree: Path) -> Reasons:
+    """What is written down; an explanation of a line that is not there any more ends the program."""
+    reasons = {}
+    for entry in tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["change"]:
+        lines = {line.strip() for line in (tree / entry["file"]).read_text(encoding="utf-8").splitlines()}
+        if entry["before"] not in lines:
+            sys.exit(f"{EXPLAINED.name}: {entry['file']} has no line {entry['before']!r}")
+        reasons[entry["file"], entry["before"], entry["after"]] = entry["why"]
+    return reasons
+
+
+def identity(one: Tried) -> tuple[str, str, str]:
+    """A change by its file, and the lines that it takes out and puts in, in one each."""
+    before, after = (
+        " ".join(
+            line[1:].strip() for line in one.diff.splitlines() if line[:1] == sign and line[:3] != 3 * sign
+        )
+        for sign in "-+"
+    )
+    return one.file, before, after
+
+
 def show(tried: Sequence[Tried]) -> None:
-    """By room, then every change that no test noticed."""
+    """By room, then every change that no test noticed, and why, where that is known."""
     table = Table(title="Changes that tests notice")
-    for header in ("room", "changes", "killed", "hung", "survived"):
+    for header in ("room", "changes", *OUTCOMES):
         table.add_column(header, justify="left" if header == "room" else "right")
-    for room in sorted({one.file.split("/")[1] for one in tried}):
-        outcomes = [one.outcome for one in tried if one.file.split("/")[1] == room]
-        counts = [outcomes.count(outcome) for outcome in ("killed", "hung", "survived")]
-        table.add_row(room, str(len(outcomes)), *map(str, counts))
+    rooms = sorted({one.file.split("/")[1] for one in tried})
+    for room in (*rooms, "all"):
+        fates = [one.fate for one in tried if room in (one.file.split("/")[1], "all")]
+        table.add_row(room, str(len(fates)), *(str(fates.count(outcome)) for outcome in OUTCOMES))
     Console().print(table)
-    for one in tried:
+    for one in sorted(tried, key=lambda one: one.fate):
         if one.outcome == "survived":
-            print(one.diff)
+            print(f"{one.diff}\n{one.why or 'No test notices this, and nothing explains it.'}\n")
 
 
 if __name__ == "__main__":

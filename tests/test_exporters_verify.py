@@ -630,6 +630,7 @@ def test_parts_of_different_exports(folder: Path) -> None:
     "change",
     [
         {"format": "another"},
+        {"format": "other"},
         {"schema": 99},
         {"target": "vhdl"},
         {"files": {}},
