@@ -27,7 +27,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +117,15 @@ def _study(table: dict[str, Any], path: Path) -> Study:
         raise ConfigError(f"both seeds and {SEED} are given", "keep one")
     jobs: list[Job] = []
     same: dict[str, int] = {}
-    for settings, seed in itertools.product(varied, seeds):
-        resolved = change(config, {SEED: seed} | settings)
-        key = hashlib.sha256(to_toml(resolved).encode()).hexdigest()[:16]
-        if key in same:
-            raise ConfigError(f"jobs {same[key]} and {len(jobs)} are the same: {settings}, seed {seed}")
-        same[key] = len(jobs)
-        jobs.append(Job(len(jobs), settings, resolved.training.seed, resolved, key))
+    for settings in varied:
+        made = change(config, settings)
+        for seed in seeds if SEED not in settings else [made.training.seed]:
+            resolved = replace(made, training=replace(made.training, seed=seed))
+            key = hashlib.sha256(to_toml(resolved).encode()).hexdigest()[:16]
+            if key in same:
+                raise ConfigError(f"jobs {same[key]} and {len(jobs)} are the same: {settings}, seed {seed}")
+            same[key] = len(jobs)
+            jobs.append(Job(len(jobs), settings, seed, resolved, key))
     return Study(name, tuple(key for key in keys if key != SEED), tuple(jobs))
 
 
