@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import cache
+from itertools import starmap
 from math import ceil
 
 from bnnedge.hardware.folded.fold import Fold, cycles_of, fold_for, pace_of_ends
@@ -24,16 +26,15 @@ def default_folds(model: PackedModel) -> dict[str, Fold]:
     a pattern has, or a multiple of it: that is worth a few cycles. Weights that no coding makes smaller take
     as much memory at any pace, so that the default one is the best.
     """
-    known: dict[tuple[str, Fold], int] = {}
+    names = [layer.name for layer in model.layers]
+    weights = dict(zip(names, weights_in_order(model), strict=True))
 
-    def memory(folds: Mapping[str, Fold]) -> int:
-        for layer, weights in zip(model.layers, weights_in_order(model), strict=True):
-            if (key := (layer.name, folds[layer.name])) not in known:
-                known[key] = weight_words(weights, folds[layer.name], "smallest").bits
-        return sum(known[item] for item in folds.items())
+    @cache
+    def memory(layer: str, fold: Fold) -> int:
+        return weight_words(weights[layer], fold, "smallest").bits
 
     paces = ((cycles, fold_for(model, cycles)) for cycles in _paces(model))
-    return min(paces, key=lambda pace: memory(pace[1]) * pace[0])[1]
+    return min(paces, key=lambda pace: pace[0] * sum(starmap(memory, pace[1].items())))[1]
 
 
 def default_cycles(model: PackedModel) -> int:
